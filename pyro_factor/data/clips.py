@@ -1,0 +1,23 @@
+"""A batch of labelled video clips."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Videos with what stays and what moves in them.
+
+    Attributes:
+        videos: Pixels in [0, 1], (videos, frames, channels, height, width).
+        static: What stays: the digit, (videos,).
+        temporal: What moves: the 3×3 cell, 0..8 in row-major order, (videos, frames).
+        position: (y, x) in [0, 1] of the free range, (videos, frames, 2).
+    """
+
+    videos: Float[Tensor, "videos frames channels height width"]
+    static: Int[Tensor, "videos"]
+    temporal: Int[Tensor, "videos frames"]
+    position: Float[Tensor, "videos frames 2"]
