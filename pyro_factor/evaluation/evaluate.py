@@ -1,0 +1,148 @@
+"""From a trained run to its scores."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyro_factor.errors import require
+from pyro_factor.evaluation.classifiers import CLASSIFIERS, accuracy
+from pyro_factor.evaluation.codes import Split, true_codes
+from pyro_factor.evaluation.gather import (
+    STREAMS,
+    Gathered,
+    batches,
+    evaluating,
+    gather,
+    stream,
+)
+from pyro_factor.evaluation.results import Judgement, Scores, scores_path
+from pyro_factor.evaluation.scores import search, split_accuracies
+from pyro_factor.inference import AnalyticKL_ELBO
+from pyro_factor.inference.runs import Run
+
+if TYPE_CHECKING:
+    import rich.progress
+
+PAPER_FRAMES = 19_200
+LEAST_CLIPS = 100  # long clips too must show every static label
+
+
+def evaluate(
+    run: Run,
+    *,
+    num_frames: int | None = None,
+    clips: int | None = None,
+    split: str = "test",
+    seed: int = 0,
+    batch_size: int = 1024,
+    progress: bool = True,
+) -> Scores:
+    """Score a run: accuracies, D-score and ceiling (section 4.1 of the paper), test ELBO.
+
+    Features are the guide's means of single frames. Classifiers are fitted on clips of training
+    digits and scored on as many clips of test digits. The scores are also written to the run
+    folder: scores.json, or scores-<N>-frames.json for N frames other than the model's own.
+
+    Args:
+        run: The run, as `train` and `load_run` return it.
+        num_frames: Frames in a clip; the model's own number unless given.
+        clips: Clips to fit on, and to score on; unless given, enough for the paper's 19,200
+            frames, and 100 at least.
+        split: Which digits to score on, "test" or "validation".
+        seed: Seed of the clips and of the ELBO's draws.
+        batch_size: Frames that go through the networks at a time; one clip at least.
+        progress: Whether to show progress.
+
+    Returns:
+        The scores: accuracies in [0, 1], the ELBO at β = 1 and its terms in nats per video.
+
+    Raises:
+        InputError: a number is out of range, or the clips show only one label.
+        NotGaussianPrior: the prior has no exact KL.
+    """
+    from rich.progress import Progress
+
+    vae = run.vae
+    num_frames = vae.num_frames if num_frames is None else num_frames
+    require(num_frames >= 1, "num_frames", num_frames, "give 1 or more")
+    clips = max(-(-PAPER_FRAMES // num_frames), LEAST_CLIPS) if clips is None else clips
+    require(clips >= 1, "clips", clips, "give 1 or more")
+    require(seed >= 0, "seed", seed, "give 0 or more")
+    require(batch_size >= 1, "batch_size", batch_size, "give 1 or more")
+
+    own = {"hs", "ht"} <= vae.factors.keys()
+    with Progress(disable=not progress) as bar:
+        train, test = _encode(
+            run,
+            bar,
+            parts=("train", split),
+            num_frames=num_frames,
+            clips=clips,
+            per_batch=max(1, batch_size // num_frames),
+            seed=seed,
+        )
+        if own:
+            columns = Split(vae.factors["hs"], vae.factors["ht"])
+        else:
+            columns, _ = search(train.codes, test.codes)
+        judged = {
+            name: _judge(train, test, columns, own, name)
+            for name in bar.track(CLASSIFIERS, description="Fitting classifiers")
+        }
+    scores = Scores(
+        data_split=split,
+        num_frames=num_frames,
+        clips=clips,
+        seed=seed,
+        split=columns,
+        own_split=own,
+        **judged,
+        elbo=sum(test.terms.values()),
+        terms=test.terms,
+    )
+    unusual = None if num_frames == vae.num_frames else num_frames
+    scores.write(scores_path(Path(run.folder), data_split=split, num_frames=unusual))
+    return scores
+
+
+def _encode(
+    run: Run,
+    bar: "rich.progress.Progress",
+    *,
+    parts: tuple[str, str],
+    num_frames: int,
+    clips: int,
+    per_batch: int,
+    seed: int,
+) -> list[Gathered]:
+    """Codes of clips of two parts of the data; of the second also the ELBO's terms."""
+    vae = run.vae
+    elbo = AnalyticKL_ELBO(max_plate_nesting=vae.max_plate_nesting)
+    measures = (None, partial(elbo.terms, vae.model, vae.guide))
+    gathered = []
+    with evaluating(vae, seed) as device:
+        for part, number, measure in zip(parts, STREAMS, measures, strict=True):
+            data = run.data.replace(split=part, num_frames=num_frames)
+            drawn = batches(data, clips, per_batch, stream(seed, number, device))
+            shown = bar.track(drawn, -(-clips // per_batch), description=f"Encoding {part} clips")
+            gathered.append(gather(vae, shown, measure))
+    return gathered
+
+
+def _judge(
+    train: Gathered, test: Gathered, columns: Split, own: bool, classifier: str
+) -> Judgement:
+    """The accuracies of one classifier, on the codes and on the true factors."""
+    seen, unseen = train.codes, test.codes
+    accuracies = split_accuracies(seen, unseen, columns, classifier)
+    num_classes = 1 + int(max(seen.static.max(), unseen.static.max()))
+    (true_seen, true_split), (true_unseen, _) = (
+        true_codes(part.codes.static, part.codes.temporal, part.position, num_classes)
+        for part in (train, test)
+    )
+    everything = (seen.features, seen.static, unseen.features, unseen.static)
+    return Judgement(
+        accuracies,
+        split_accuracies(true_seen, true_unseen, true_split, classifier),
+        accuracies.static_static if own else accuracy(*everything, classifier=classifier),
+    )

@@ -1,0 +1,90 @@
+"""All figures of a run, written to its folder."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyro_factor.evaluation.gather import TEST_STREAM, evaluating, stream
+from pyro_factor.evaluation.pictures import reconstruction_figure, swap_figure
+from pyro_factor.evaluation.plots import codes_figure, scores_figure, training_figure
+from pyro_factor.evaluation.results import Scores, scores_path
+from pyro_factor.evaluation.style import save
+from pyro_factor.inference.runs import Run, metrics_path
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+
+SHOWN_VIDEOS = 6  # as in fig. 8
+
+
+class LeftOut(Exception):
+    """Why a figure of a run can't be drawn."""
+
+
+def figures(run: Run, *, seed: int = 0, say: Callable[[str], object] = print) -> list[Path]:
+    """Draw every figure that the run has the data for, into the folder `figures` of the run.
+
+    Args:
+        run: The run, as `train` and `load_run` return it.
+        seed: Seed of the prior's draws and of the test clips shown.
+        say: Told which figure is left out, and why.
+
+    Returns:
+        The files written, PNG: swap, reconstruction, codes, training, scores.
+    """
+    folder, written = Path(run.folder), list[Path]()
+    for name, draw in FIGURES.items():
+        try:
+            written.append(save(draw(run, seed), folder / "figures" / f"{name}.png"))
+        except LeftOut as reason:
+            say(f"{name}: {reason}")
+    return written
+
+
+def _swap(run: Run, seed: int) -> "matplotlib.figure.Figure":
+    """The factor hs is swapped; without one, the static part of the best split found."""
+    own = {"hs", "ht"} <= run.vae.factors.keys()
+    return swap_figure(run.vae, seed, None if own else _scores(run).split.static)
+
+
+def _reconstruction(run: Run, seed: int) -> "matplotlib.figure.Figure":
+    device = next(run.vae.parameters()).device
+    data = run.data.replace(split="test", num_frames=run.vae.num_frames)
+    return reconstruction_figure(run.vae, data.batch(3, stream(seed, TEST_STREAM, device)).videos)
+
+
+def _codes(run: Run, seed: int) -> "matplotlib.figure.Figure":
+    data = run.data.replace(split="test", num_frames=run.vae.num_frames)
+    with evaluating(run.vae, seed) as device:
+        clips = data.batch(SHOWN_VIDEOS, stream(seed, TEST_STREAM, device))
+        codes = run.vae.encode(clips.videos).loc
+    return codes_figure(codes.double().cpu().numpy(), run.vae.factors)
+
+
+def _training(run: Run, seed: int) -> "matplotlib.figure.Figure":
+    path = metrics_path(Path(run.folder))
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    if not lines:
+        raise LeftOut(f"there is no {path.name} yet; train the run first")
+    return training_figure([json.loads(line) for line in lines])
+
+
+def _scores_heat_maps(run: Run, seed: int) -> "matplotlib.figure.Figure":
+    return scores_figure(_scores(run))
+
+
+def _scores(run: Run) -> Scores:
+    path = scores_path(Path(run.folder))
+    if not path.exists():
+        raise LeftOut(f"there is no {path.name} yet; evaluate the run first")
+    return Scores.read(path)
+
+
+FIGURES = {
+    "swap": _swap,
+    "reconstruction": _reconstruction,
+    "codes": _codes,
+    "training": _training,
+    "scores": _scores_heat_maps,
+}

@@ -1,0 +1,107 @@
+"""Figures of decoded images: swaps and reconstructions."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pyro_factor.evaluation.gather import evaluating
+from pyro_factor.evaluation.style import show_strip, styled
+from pyro_factor.models import VideoVAE
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+
+
+def swap(
+    h: Float[Tensor, "pairs 2 *frames features"], columns: Sequence[int]
+) -> Float[Tensor, "pairs 2 *frames features"]:
+    """Exchange some columns of the codes between the two members of each pair.
+
+    Args:
+        h: Codes in pairs.
+        columns: The columns to exchange, such as the static ones.
+
+    Returns:
+        New codes; the other columns stay where they were.
+    """
+    swapped, chosen = h.clone(), list(columns)
+    swapped[..., chosen] = h.flip(1)[..., chosen]
+    return swapped
+
+
+@styled
+def swap_figure(
+    vae: VideoVAE, seed: int = 0, columns: Sequence[int] | None = None, pairs: int = 4
+) -> "matplotlib.figure.Figure":
+    """Fig. 2 of the paper: decoded pairs of codes, and below them with static parts swapped.
+
+    Args:
+        vae: The model; codes are first frames of videos drawn from its prior.
+        seed: Seed of the draw.
+        columns: The static columns; those of the factor hs unless given.
+        pairs: How many pairs to show.
+
+    Returns:
+        The figure.
+    """
+    from matplotlib.figure import Figure
+
+    columns = vae.factors["hs"] if columns is None else columns
+    with evaluating(vae, seed):
+        drawn = vae.sample_prior(2 * pairs)[:, :1].unflatten(0, (pairs, 2))
+        rows = [vae.decode(h.flatten(0, 1))[:, 0] for h in (drawn, swap(drawn, columns))]
+
+    fig = Figure(figsize=(9, 9 / pairs + 0.7))
+    grid = fig.subplots(2, pairs, squeeze=False)
+    names = ("drawn from\nthe prior", "static parts\nswapped")
+    for axes, images, name in zip(grid, rows, names, strict=True):
+        for axis, pair in zip(axes, images.unflatten(0, (pairs, 2)), strict=True):
+            show_strip(axis, pair)
+        axes[0].set_ylabel(name)
+    for number, axis in enumerate(grid[0], start=1):
+        axis.set_title(f"pair {number}")
+    fig.suptitle(f"Decoded codes, and the same codes with static parts ({_list(columns)}) swapped")
+    return fig
+
+
+@styled
+def reconstruction_figure(
+    vae: VideoVAE,
+    videos: Float[Tensor, "videos frames channels height width"],
+    max_frames: int = 16,
+) -> "matplotlib.figure.Figure":
+    """Clips, and below each what the decoder makes of the guide's means.
+
+    Args:
+        vae: The model.
+        videos: Pixels in [0, 1].
+        max_frames: Longer clips are shown by this many frames, evenly spaced.
+
+    Returns:
+        The figure.
+    """
+    from matplotlib.figure import Figure
+
+    with evaluating(vae, seed=0):
+        decoded = vae.decode(vae.encode(videos).loc)
+    num_frames = videos.shape[1]
+    frames = torch.linspace(0, num_frames - 1, min(max_frames, num_frames)).round().long()
+
+    height = 9.5 / max(len(frames), 4)
+    fig = Figure(figsize=(9.5, 2 * len(videos) * height + 0.6))
+    grid = fig.subplots(2 * len(videos), 1)
+    for number, (clip, guess) in enumerate(zip(videos, decoded, strict=True)):
+        for axis, images, name in zip(
+            grid[2 * number :], (clip, guess), ("clip", "decoded"), strict=False
+        ):
+            show_strip(axis, images[frames.to(images.device)])
+            axis.set_ylabel(name, rotation=0, ha="right", va="center")
+    fig.suptitle("Clips, and below each the decoded means of the guide")
+    return fig
+
+
+def _list(columns: Sequence[int]) -> str:
+    return f"column{'s' * (len(columns) > 1)} {', '.join(map(str, columns))}"

@@ -1,0 +1,146 @@
+"""Figures of numbers: codes, training curves and scores."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from pyro_factor.evaluation.results import Scores
+from pyro_factor.evaluation.scores import Accuracies
+from pyro_factor.evaluation.style import COLOURS, MARKERS, styled
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.figure
+
+
+def plane(
+    codes: Float[np.ndarray, "videos frames features"],
+) -> Float[np.ndarray, "videos frames 2"]:
+    """Codes of a factor as points of a plane.
+
+    Args:
+        codes: The features of one factor.
+
+    Returns:
+        Two features as they are; one feature against the frame's number; of more features the
+        first two principal components over all frames.
+    """
+    _, num_frames, size = codes.shape
+    if size == 1:
+        time = np.broadcast_to(np.arange(num_frames)[:, None], codes.shape)
+        return np.concatenate([time, codes], axis=-1)
+    if size == 2:
+        return codes
+    centred = codes - codes.mean((0, 1))
+    _, _, components = np.linalg.svd(centred.reshape(-1, size), full_matrices=False)
+    shown = centred @ components[:2].T
+    missing = 2 - shown.shape[-1]  # a single frame has one component
+    return np.pad(shown, [(0, 0), (0, 0), (0, missing)])
+
+
+@styled
+def codes_figure(
+    codes: Float[np.ndarray, "videos frames features"], factors: Mapping[str, Sequence[int]]
+) -> "matplotlib.figure.Figure":
+    """Fig. 8 of the paper: videos as paths in the space of each factor.
+
+    Args:
+        codes: The guide's means.
+        factors: Columns of each factor.
+
+    Returns:
+        The figure: a panel per factor, a colour and marker per video, frames joined in time.
+    """
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=(4.2 * len(factors), 4.2))
+    grid = fig.subplots(1, len(factors), squeeze=False)[0]
+    for axes, (name, columns) in zip(grid, factors.items(), strict=True):
+        chosen = list(columns)
+        for number, path in enumerate(plane(codes[..., chosen])):
+            colour, marker = COLOURS[number % 6], MARKERS[number % 6]
+            axes.plot(*path.T, marker=marker, ms=3, color=colour, label=f"video {number + 1}")
+            axes.plot(*path[0], marker=marker, ms=8, mfc="none", color=colour)
+        label, axes_names = _plane_names(name, chosen)
+        axes.set(title=label, xlabel=axes_names[0], ylabel=axes_names[1])
+    fig.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+    fig.suptitle("Guide means of videos, frames joined in time (first frame circled)")
+    return fig
+
+
+def _plane_names(name: str, columns: Sequence[int]) -> tuple[str, tuple[str, str]]:
+    if len(columns) > 2:
+        title = f"{name}: first two principal components of {len(columns)} features"
+        return title, ("component 1", "component 2")
+    features = [f"h[{column}]" for column in columns]
+    return name, ("frame", features[0]) if len(columns) == 1 else (features[0], features[1])
+
+
+@styled
+def training_figure(rows: Sequence[Mapping[str, Any]]) -> "matplotlib.figure.Figure":
+    """The ELBO and its terms against the iteration.
+
+    Args:
+        rows: Rows of metrics.jsonl, in nats per video.
+
+    Returns:
+        The figure, a panel per term.
+    """
+    from matplotlib.figure import Figure
+
+    curves = {"ELBO": [row["elbo"] for row in rows]}
+    curves |= {name: [row["terms"][name] for row in rows] for name in rows[0]["terms"]}
+    iterations, num_rows = [row["iteration"] for row in rows], -(-len(curves) // 3)
+    fig = Figure(figsize=(9, 2.4 * num_rows + 0.5))
+    grid = fig.subplots(num_rows, 3, sharex=True, squeeze=False)
+    for axes, (name, values) in zip(grid.flat, curves.items(), strict=False):
+        axes.plot(iterations, values, color=COLOURS[0], lw=0.8)
+        axes.set_title(name)
+    for axes in grid.flat[len(curves) :]:
+        axes.remove()
+    fig.supxlabel("iteration")
+    fig.supylabel("nats per video")
+    fig.suptitle("Training")
+    return fig
+
+
+@styled
+def scores_figure(scores: Scores) -> "matplotlib.figure.Figure":
+    """The four accuracies under each classifier, with the ceiling's beside them.
+
+    Args:
+        scores: The scores of a run.
+
+    Returns:
+        The figure: a row of two 2×2 heat maps per classifier.
+    """
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=(6.4, 6.2))
+    grid = fig.subplots(2, 2)
+    judged = {"linear SVM": scores.linear, "RBF SVM": scores.rbf}
+    for axes, (name, one) in zip(grid, judged.items(), strict=True):
+        _heat_map(axes[0], f"{name}: D-score", one.accuracies)
+        _heat_map(axes[1], "true factors (ceiling):", one.ceiling)
+    fig.suptitle(f"Test accuracy of features on labels ({scores.data_split} clips)")
+    return fig
+
+
+def _heat_map(axes: "matplotlib.axes.Axes", name: str, found: Accuracies) -> None:
+    """Rows: the static and temporal features; columns: the static and temporal label."""
+    values = np.array(
+        [
+            [found.static_static, found.static_temporal],
+            [found.temporal_static, found.temporal_temporal],
+        ]
+    )
+    axes.imshow(values, cmap="cividis", vmin=0, vmax=1)
+    for (row, column), value in np.ndenumerate(values):
+        colour = "white" if value < 0.5 else "black"
+        axes.text(column, row, f"{value:.3f}", ha="center", va="center", color=colour, size=12)
+    axes.set(xticks=[0, 1], xticklabels=["static\nlabel", "temporal\nlabel"])
+    axes.set(yticks=[0, 1], yticklabels=["static\nfeatures", "temporal\nfeatures"])
+    axes.grid(False)
+    axes.set_title(f"{name} {found.d_score:.2f}")

@@ -1,0 +1,90 @@
+"""What an evaluation found, and its file in the run folder."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from pyro_factor.evaluation.codes import Split
+from pyro_factor.evaluation.scores import Accuracies
+from pyro_factor.files import atomic
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one classifier finds in the codes, and its ceiling: what it finds in the true factors.
+
+    `transfer` is its test accuracy on the static label, from the static features of a model with
+    a split of its own, and from all features of any other (tables 2 and 3 of the paper).
+    """
+
+    accuracies: Accuracies
+    ceiling: Accuracies
+    transfer: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of a run: accuracies in [0, 1], the ELBO and its terms in nats per video.
+
+    `split` holds the columns of the static and of the temporal features; `own_split` says whether
+    they are the model's own or the best found by the search. `elbo` is at β = 1, the sum of
+    `terms`, averaged over the evaluated clips.
+    """
+
+    data_split: str
+    num_frames: int
+    clips: int
+    seed: int
+    split: Split
+    own_split: bool
+    linear: Judgement
+    rbf: Judgement
+    elbo: float
+    terms: dict[str, float]
+
+    @property
+    def d_score(self) -> float:
+        """Eq. 19 with the linear classifier, as in the paper's text."""
+        return self.linear.accuracies.d_score
+
+    def write(self, path: Path) -> None:
+        """Write the scores as JSON, each set of accuracies with its D-score beside it."""
+        record = asdict(self) | {"split": self.split._asdict()}
+        for name in ("linear", "rbf"):
+            for part in ("accuracies", "ceiling"):
+                record[name][part]["d_score"] = getattr(getattr(self, name), part).d_score
+        with atomic(path) as temporary:
+            temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> "Scores":
+        """Read scores back from their JSON file."""
+        record = json.loads(path.read_text(encoding="utf-8"))
+        judgements = {name: _judgement(record[name]) for name in ("linear", "rbf")}
+        return cls(**record | judgements | {"split": Split(**record["split"])})
+
+
+def scores_path(folder: Path, *, data_split: str = "test", num_frames: int | None = None) -> Path:
+    """Where scores lie in a run folder: scores.json, or scores-32-frames.json.
+
+    Args:
+        folder: The run folder.
+        data_split: The evaluated part of the data; any but "test" is named in the file name.
+        num_frames: Number of frames, where it is not the number that the model was trained on.
+
+    Returns:
+        The path.
+    """
+    part = "" if data_split == "test" else f"-{data_split}"
+    frames = "" if num_frames is None else f"-{num_frames}-frames"
+    return folder / f"scores{part}{frames}.json"
+
+
+def _judgement(record: dict[str, Any]) -> Judgement:
+    names = [field.name for field in fields(Accuracies)]
+    accuracies, ceiling = (
+        Accuracies(**{name: record[part][name] for name in names})
+        for part in ("accuracies", "ceiling")
+    )
+    return Judgement(accuracies, ceiling, record["transfer"])

@@ -1,0 +1,70 @@
+"""How figures look, and how they reach the disk."""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from pyro_factor.files import atomic
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.figure
+
+STYLE: dict[Any, Any] = {
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 150,
+    "figure.titlesize": 11,
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "0.9",
+    "image.cmap": "gray",
+    "lines.linewidth": 1.2,
+}
+# Okabe and Ito's colours, told apart with every kind of colour vision, and markers beside them.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+
+Arguments = ParamSpec("Arguments")
+
+
+def styled(
+    draw: Callable[Arguments, "matplotlib.figure.Figure"],
+) -> Callable[Arguments, "matplotlib.figure.Figure"]:
+    """Draw in the style above and leave matplotlib's settings as they were."""
+
+    @wraps(draw)
+    def inner(*args: Arguments.args, **kwargs: Arguments.kwargs) -> "matplotlib.figure.Figure":
+        from matplotlib import rc_context
+
+        with rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return inner
+
+
+def save(fig: "matplotlib.figure.Figure", path: Path) -> Path:
+    """Write a figure in the format that the path's suffix names, whole or not at all."""
+    with atomic(path) as temporary:
+        fig.savefig(temporary, format=path.suffix.removeprefix("."))
+    return path
+
+
+def show_strip(
+    axes: "matplotlib.axes.Axes", images: Float[Tensor, "images channels height width"]
+) -> None:
+    """Show images side by side, two white pixels between them; gray unless of three channels."""
+    pixels = images.detach().cpu().clamp(0, 1).numpy()
+    rgb = pixels if pixels.shape[1] == 3 else pixels.mean(1, keepdims=True).repeat(3, axis=1)
+    padded = np.pad(rgb, [(0, 0), (0, 0), (0, 0), (0, 2)], constant_values=1)
+    axes.imshow(np.concatenate(list(padded.transpose(0, 2, 3, 1)), axis=1)[:, :-2])
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)

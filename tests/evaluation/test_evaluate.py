@@ -1,0 +1,152 @@
+"""Evaluation from end to end, on a model whose encoder knows the true factors."""
+
+import json
+import sys
+from io import StringIO
+
+import pytest
+import torch
+from rich.console import Console
+
+from pyro_factor.data import BouncingDigits
+from pyro_factor.errors import InputError
+from pyro_factor.evaluation import Scores, Split, evaluate, score_tables, scores_path
+from pyro_factor.evaluation.gather import STREAMS, batches, evaluating, gather, stream
+
+
+def small(run, **changes):
+    return evaluate(run, **{"clips": 150, "progress": False} | changes)
+
+
+def test_an_oracle_reaches_the_ceiling_and_its_scores_read_back(run):
+    scores = small(run)
+    assert scores.own_split
+    assert scores.split == Split(list(range(10)), [10, 11])
+    for found in (scores.linear, scores.rbf):
+        assert found.accuracies.num_frames == 600
+        assert found.accuracies.d_score == pytest.approx(found.ceiling.d_score, rel=1e-3)
+        assert found.transfer == found.accuracies.static_static == 1
+    assert scores.rbf.accuracies.temporal_temporal > scores.linear.accuracies.temporal_temporal
+    assert scores.elbo == pytest.approx(sum(scores.terms.values()))
+
+    path = scores_path(run.folder)
+    assert path.name == "scores.json"
+    assert Scores.read(path) == scores
+    written = json.loads(path.read_text(encoding="utf-8"))
+    assert written["linear"]["accuracies"]["d_score"] == scores.d_score
+    assert written["split"] == {"static": list(range(10)), "temporal": [10, 11]}
+    assert [file.name for file in run.folder.iterdir()] == ["scores.json"]
+
+
+def test_a_prior_without_a_split_gets_the_best_one(baseline):
+    scores = small(baseline, clips=300)
+    assert not scores.own_split
+    assert scores.split == Split([0, 2], [1, 3])
+    # All features, so the position adds nothing to the two digits that are told.
+    assert scores.linear.transfer == pytest.approx(scores.linear.accuracies.static_static, abs=0.05)
+    assert Scores.read(scores_path(baseline.folder)) == scores
+
+
+@pytest.mark.parametrize("num_frames", [1, 7])
+def test_any_number_of_frames(run, num_frames):
+    scores = small(run, num_frames=num_frames, batch_size=5)
+    assert scores.linear.accuracies.num_frames == 150 * num_frames
+    assert scores.linear.accuracies.static_static == 1
+    assert [file.name for file in run.folder.iterdir()] == [f"scores-{num_frames}-frames.json"]
+
+
+def test_another_part_of_the_data_has_its_own_file(run):
+    small(run, split="validation", num_frames=2)
+    assert [file.name for file in run.folder.iterdir()] == ["scores-validation-2-frames.json"]
+
+
+def test_default_number_of_clips(run, monkeypatch):
+    monkeypatch.setattr(sys.modules[evaluate.__module__], "PAPER_FRAMES", 799)
+    assert small(run, clips=None).clips == 200  # of 4 frames
+    assert small(run, clips=None, num_frames=16).clips == 100
+
+
+def test_a_seed_fixes_the_scores_and_leaves_the_random_state(run):
+    before = torch.get_rng_state()
+    first = small(run, seed=1)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(3)
+    assert small(run, seed=1) == first
+    assert small(run, seed=2) != first
+    drawn = {torch.rand((), generator=stream(0, n, torch.device("cpu"))).item() for n in STREAMS}
+    assert len(drawn) == 2
+
+
+def test_training_mode_comes_back(run):
+    run.vae.train()
+    frozen = run.vae.guide.encoder
+    frozen.eval()
+    modes = [module.training for module in run.vae.modules()]
+
+    def fail():
+        with evaluating(run.vae, seed=0):
+            assert not any(module.training for module in run.vae.modules())
+            assert not torch.is_grad_enabled()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert [module.training for module in run.vae.modules()] == modes
+    assert any(modes)
+    assert not all(modes)
+
+
+def test_terms_are_means_over_clips_whatever_the_batches(run):
+    def measure(videos):
+        return {"brightness": videos.sum((1, 2, 3, 4)).mean()}
+
+    def brightness(batch_size):
+        drawn = list(batches(run.data, 20, batch_size, stream(0, 0, torch.device("cpu"))))
+        assert sum(len(clips.static) for clips in drawn) == 20
+        per_clip = torch.cat([clips.videos.sum((1, 2, 3, 4)) for clips in drawn])
+        return gather(run.vae, drawn, measure).terms["brightness"], per_clip.mean().item()
+
+    found, expected = brightness(7)
+    assert found == pytest.approx(expected)
+
+
+def test_gathered_frames_keep_their_labels(run):
+    clips = BouncingDigits(num_frames=4).batch(5, stream(0, 0, torch.device("cpu")))
+    told = list(batches(run.data, 5, 5, stream(0, 0, torch.device("cpu"))))
+    codes, position, _ = gather(run.vae, told)
+    assert codes.features.shape == (20, 12)
+    assert (codes.features[:, :10].argmax(1) == codes.static).all()
+    assert codes.features[:, 10:] == pytest.approx(position)
+    assert codes.temporal.tolist() == clips.temporal.flatten().tolist()
+
+
+@pytest.mark.parametrize("argument", ["num_frames", "clips", "batch_size"])
+def test_bad_numbers_are_named(run, argument):
+    with pytest.raises(InputError, match=f"{argument}: got 0; give 1 or more"):
+        small(run, **{argument: 0})
+
+
+def test_bad_seed_split_and_labels_are_named(run):
+    with pytest.raises(InputError, match="seed: got -1"):
+        small(run, seed=-1)
+    with pytest.raises(InputError, match="split: got 'tests'"):
+        small(run, split="tests")
+    with pytest.raises(InputError, match="draw more clips"):
+        small(run, clips=1)
+    assert not list(run.folder.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["run", "baseline"])
+def test_the_table_fits_80_columns(kind, request):
+    scores = small(request.getfixturevalue(kind))
+    console = Console(width=80, file=StringIO())
+    console.print(score_tables(scores))
+    text = console.file.getvalue()
+    assert "…" not in text
+    rows = [line for line in text.splitlines() if "D-score" in line]
+    assert len(rows) == 1
+    judged = (scores.linear.accuracies, scores.rbf.accuracies)
+    ceilings = (scores.linear.ceiling, scores.rbf.ceiling)
+    assert all(f"{found.d_score:.2f}" in rows[0] for found in judged + ceilings)
+    assert f"{scores.elbo:.2f}" in text
+    assert all(name in text for name in scores.terms)

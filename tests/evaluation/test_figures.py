@@ -1,0 +1,150 @@
+"""What figures show, rather than their pixels."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from pyro_factor.evaluation import evaluate, figures
+from pyro_factor.evaluation.pictures import reconstruction_figure, swap, swap_figure
+from pyro_factor.evaluation.plots import codes_figure, plane, scores_figure, training_figure
+from pyro_factor.evaluation.style import save
+from pyro_factor.inference.metrics import Metrics
+from pyro_factor.inference.runs import metrics_path
+
+
+def write_metrics(run):
+    """Two rows of training metrics, as training writes them."""
+    metrics = Metrics(metrics_path(run.folder), log_every=1, iteration=0, pending={})
+    for step in (1.0, 2.0):
+        terms = {"reconstruction": torch.tensor(-3 / step), "static": torch.tensor(-step)}
+        metrics.record(terms | {"loss": torch.tensor(step)})
+        metrics.flush(learning_rate=1e-3, seconds=step)
+    return [json.loads(line) for line in metrics.path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_swap_by_hand():
+    h = torch.tensor([[[1, 2, 3], [10, 20, 30]], [[4, 5, 6], [40, 50, 60]]]).float()
+    expected = [[[10, 2, 30], [1, 20, 3]], [[40, 5, 60], [4, 50, 6]]]
+    assert swap(h, [0, 2]).tolist() == expected
+    assert h[0, 0].tolist() == [1, 2, 3]  # a copy
+
+
+def test_swap_with_frames_undoes_itself():
+    h = torch.randn(3, 2, 5, 4)
+    swapped = swap(h, [1])
+    assert torch.equal(swapped[:, 0, :, 1], h[:, 1, :, 1])
+    assert torch.equal(swapped[..., [0, 2, 3]], h[..., [0, 2, 3]])
+    assert torch.equal(swap(swapped, [1]), h)
+
+
+def test_swap_figure_shows_the_same_codes_for_a_seed(run):
+    def pixels(seed):
+        fig = swap_figure(run.vae, seed, pairs=2)
+        return [np.asarray(axes.images[0].get_array()) for axes in fig.axes]
+
+    first, again, other = pixels(0), pixels(0), pixels(1)
+    assert len(first) == 4
+    assert all(map(np.array_equal, first, again))
+    assert not all(map(np.array_equal, first, other))
+
+
+def test_reconstruction_figure_shows_clips_above_decoded_means(run):
+    videos = torch.rand(2, 4, 1, 16, 16)
+    fig = reconstruction_figure(run.vae, videos, max_frames=2)
+    assert [axes.get_ylabel() for axes in fig.axes] == ["clip", "decoded"] * 2
+    shown = np.asarray(fig.axes[2].images[0].get_array())
+    assert shown.shape == (16, 2 * 16 + 2, 3)
+    assert shown[:, :16, 0] == pytest.approx(videos[1, 0, 0].numpy())
+    assert shown[:, 18:, 0] == pytest.approx(videos[1, 3, 0].numpy())
+
+
+def test_plane_keeps_two_features_and_counts_frames_for_one():
+    codes = np.random.default_rng(0).normal(size=(6, 5, 2))
+    assert plane(codes) is codes
+    assert plane(codes[..., :1])[3].tolist() == [[i, codes[3, i, 0]] for i in range(5)]
+
+
+def test_plane_of_more_features_is_the_plane_they_lie_in():
+    rng = np.random.default_rng(0)
+    flat = rng.normal(size=(6, 5, 2)) * [3, 1]
+    rotation, _ = np.linalg.qr(rng.normal(size=(4, 4)))
+    shown = plane(flat @ rotation[:2] + rng.normal(size=4))
+
+    def distances(points):
+        points = points.reshape(30, -1)
+        return np.linalg.norm(points[:, None] - points, axis=-1)
+
+    assert distances(shown) == pytest.approx(distances(flat))
+    assert plane(np.ones((1, 1, 3))).shape == (1, 1, 2)
+
+
+def test_codes_figure_has_a_panel_per_factor_and_a_path_per_video():
+    codes = np.random.default_rng(0).normal(size=(6, 5, 5))
+    fig = codes_figure(codes, {"hs": [0, 1], "ht": [2, 3, 4]})
+    static, temporal = fig.axes
+    assert static.get_title() == "hs"
+    assert "first two principal components of 3 features" in temporal.get_title()
+    paths = [line.get_xydata() for line in static.lines if len(line.get_xdata()) > 1]
+    assert np.array_equal(paths, codes[..., :2])
+
+
+def test_training_figure_draws_the_rows(run):
+    rows = write_metrics(run)
+    panels = {axes.get_title(): axes.lines[0] for axes in training_figure(rows).axes}
+    assert list(panels) == ["ELBO", "reconstruction", "static"]
+    assert panels["ELBO"].get_xydata().tolist() == [[1, -4], [2, -3.5]]
+    assert panels["static"].get_ydata().tolist() == [-1, -2]
+
+
+def test_scores_figure_holds_features_by_labels(run):
+    scores = evaluate(run, clips=60, progress=False)
+    linear, ceiling, *_ = scores_figure(scores).axes
+    found = scores.linear.accuracies
+    assert linear.images[0].get_array().tolist() == [
+        [found.static_static, found.static_temporal],
+        [found.temporal_static, found.temporal_temporal],
+    ]
+    assert f"{scores.linear.ceiling.d_score:.2f}" in ceiling.get_title()
+
+
+def test_figures_of_a_run_and_what_is_left_out(run):
+    said = []
+    written = figures(run, say=said.append)
+    assert [path.stem for path in written] == ["swap", "reconstruction", "codes"]
+    assert said == [
+        "training: there is no metrics.jsonl yet; train the run first",
+        "scores: there is no scores.json yet; evaluate the run first",
+    ]
+    evaluate(run, clips=60, progress=False)
+    write_metrics(run)
+    said.clear()
+    written = figures(run, say=said.append)
+    names = ["swap", "reconstruction", "codes", "training", "scores"]
+    assert [path.stem for path in written] == names
+    assert not said
+    assert sorted(written) == sorted((run.folder / "figures").iterdir())
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
+
+
+def test_swap_figure_of_a_prior_without_a_split_needs_scores(baseline):
+    said = []
+    assert "swap" not in [path.stem for path in figures(baseline, say=said.append)]
+    assert said[0] == "swap: there is no scores.json yet; evaluate the run first"
+    evaluate(baseline, clips=150, progress=False)
+    assert "swap" in [path.stem for path in figures(baseline, say=said.append)]
+
+
+def test_a_figure_that_fails_leaves_the_old_file(tmp_path):
+    class Broken:
+        def savefig(self, path, format):
+            path.write_bytes(b"half")
+            raise OSError
+
+    path = tmp_path / "a.png"
+    path.write_bytes(b"whole")
+    with pytest.raises(OSError):  # noqa: PT011
+        save(Broken(), path)
+    assert path.read_bytes() == b"whole"
+    assert list(tmp_path.iterdir()) == [path]
