@@ -1,0 +1,8 @@
+"""ELBOs, training, runs and checkpoints."""
+
+from .analytic_kl_elbo import AnalyticKL_ELBO
+from .monte_carlo_elbo import RecordedTrace_ELBO
+from .runs import Run, load, load_run
+from .training import train
+
+__all__ = ["AnalyticKL_ELBO", "RecordedTrace_ELBO", "Run", "load", "load_run", "train"]

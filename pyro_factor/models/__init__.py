@@ -1,0 +1,26 @@
+"""Priors as Pyro functions, their Gaussian form, the networks, and the video VAE."""
+
+from . import priors
+from .closed_forms import REGISTRY, closed_form
+from .exact_conditional import ExactConditional, InvalidPairError
+from .gaussian_form import DegeneratePrior, GaussianForm, gaussian_form
+from .layout import NotGaussianPrior
+from .networks import Decoder, Encoder
+from .random_walk import GaussianRandomWalk
+from .video_vae import VideoVAE
+
+__all__ = [
+    "REGISTRY",
+    "Decoder",
+    "DegeneratePrior",
+    "Encoder",
+    "ExactConditional",
+    "GaussianForm",
+    "GaussianRandomWalk",
+    "InvalidPairError",
+    "NotGaussianPrior",
+    "VideoVAE",
+    "closed_form",
+    "gaussian_form",
+    "priors",
+]

@@ -26,7 +26,7 @@ from .linearity import check_linear_gaussian, split
 RANK_TOLERANCE = 1e-10  # smallest over largest eigenvalue of a covariance that has full rank
 
 
-class DegeneratePrior(InputError):  # noqa: N818 - named like NotGaussianPrior
+class DegeneratePrior(InputError):
     """p(h) has no density: some combination of the entries of h is fixed."""
 
 

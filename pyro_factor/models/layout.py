@@ -15,6 +15,7 @@ from typing import Any
 import pyro
 import torch
 from pyro import poutine
+from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
 from ..errors import InputError
@@ -24,7 +25,7 @@ Prior = Callable[..., Tensor]
 CLIPS = "clips"  # the plate over clips that encloses a prior
 
 
-class NotGaussianPrior(InputError):  # noqa: N818 - a name that users rely on
+class NotGaussianPrior(InputError):
     """The prior is not linear-Gaussian: its message names the draw."""
 
 
@@ -78,14 +79,18 @@ class Layout:
     @cached_property
     def factors(self) -> dict[str, list[int]]:
         """Columns of h by draw; draws `name_<i>` that hold the same columns form one `name`."""
-        if not self.direct:
-            return {"h": list(range(self.num_features))}
         columns = {draw.name: self._columns(draw) for draw in self.frame_draws}
         stems: dict[str, list[list[int]]] = {}
         for name, held in columns.items():
             stems.setdefault(_stem(name), []).append(held)
         merged = {stem for stem, held in stems.items() if all(h == held[0] for h in held)}
         return {(_stem(n) if _stem(n) in merged else n): held for n, held in columns.items()}
+
+    def single_site(self) -> "Layout":
+        """The layout of a pair whose only latent site is `h`, distributed as the form itself."""
+        shape = torch.Size((self.num_frames, self.num_features))
+        draw = Draw("h", shape, 2, (), torch.arange(shape.numel()).reshape(shape))
+        return Layout(*shape, 0, (draw,), direct=True)
 
     def _columns(self, draw: Draw) -> list[int]:
         assert draw.index is not None
@@ -161,7 +166,7 @@ def run_prior(
     with poutine.block(), poutine.trace() as tracer, _NoStore(), _Substitute(values or {}):
         h = prior(num_frames)
     sites = [s for s in tracer.trace.nodes.values() if s["type"] == "sample"]
-    return h, [s for s in sites if not poutine.util.site_is_subsample(s)]
+    return h, [s for s in sites if not site_is_subsample(s)]
 
 
 @contextmanager

@@ -1,0 +1,42 @@
+"""Pyro's Monte-Carlo ELBO, with its terms on record."""
+
+from collections.abc import Callable
+
+import torch
+from pyro.infer import Trace_ELBO
+from pyro.poutine import Trace
+from torch import Tensor
+
+from .terms import Sites, Terms, is_exact_conditional, latent_sites, num_items, observed_sites
+
+
+class RecordedTrace_ELBO(Trace_ELBO):
+    """`pyro.infer.Trace_ELBO`; its last loss's terms are kept in `last_terms`.
+
+    The terms are those of `AnalyticKL_ELBO.terms`, estimated: `reconstruction`, `entropy`, and
+    `prior`, E_q[log p(h)] of all factors, in nats per video.
+    """
+
+    last_terms: Terms
+
+    def _get_trace(
+        self, model: Callable, guide: Callable, args: tuple, kwargs: dict
+    ) -> tuple[Trace, Trace]:
+        model_trace, guide_trace = super()._get_trace(model, guide, args, kwargs)
+        draws = latent_sites(guide_trace)
+        exact = {name: site for name, site in draws.items() if is_exact_conditional(site)}
+        frames = {name: site for name, site in draws.items() if name not in exact}
+        # log p(h) = log p(g) + log p(h|g) - log p(g|h) for every draw of the global g
+        terms = {
+            "reconstruction": _log_prob(observed_sites(model_trace)),
+            "entropy": -_log_prob(frames),
+            "prior": _log_prob(latent_sites(model_trace)) - _log_prob(exact),
+        }
+        particles = self.num_particles if self.vectorize_particles else 1
+        items = num_items(model_trace) * particles
+        self.last_terms = {name: value.detach() / items for name, value in terms.items()}
+        return model_trace, guide_trace
+
+
+def _log_prob(sites: Sites) -> Tensor:
+    return sum((s["unscaled_log_prob"].sum() for s in sites.values()), start=torch.tensor(0.0))

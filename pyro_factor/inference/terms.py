@@ -1,0 +1,44 @@
+"""The terms of an ELBO, in nats per video, read off a pair of traces."""
+
+from typing import Any
+
+from pyro.poutine import Trace
+from pyro.poutine.util import site_is_subsample
+from torch import Tensor
+
+Terms = dict[str, Tensor]
+Sites = dict[str, dict[str, Any]]
+
+EXACT_CONDITIONAL = "exact_conditional"  # the mark of a guide's draw that integrates out exactly
+PARTICLES = "num_particles_vectorized"  # Pyro's plate over particles
+
+
+def latent_sites(trace: Trace) -> Sites:
+    """The sites of a trace that are drawn, by name."""
+    return {
+        name: site
+        for name, site in trace.nodes.items()
+        if site["type"] == "sample" and not site["is_observed"] and not site_is_subsample(site)
+    }
+
+
+def observed_sites(trace: Trace) -> Sites:
+    """The sites of a trace that are observed, by name."""
+    return {
+        name: site
+        for name, site in trace.nodes.items()
+        if site["type"] == "sample" and site["is_observed"] and not site_is_subsample(site)
+    }
+
+
+def is_exact_conditional(site: dict[str, Any]) -> bool:
+    """Whether a guide's site is drawn from its exact conditional given the other draws."""
+    return bool(site["infer"].get(EXACT_CONDITIONAL))
+
+
+def num_items(model_trace: Trace) -> int:
+    """The size of the outermost plate that encloses every site; 1 if there is none."""
+    sites = [*latent_sites(model_trace).values(), *observed_sites(model_trace).values()]
+    stacks = [{f.name: f for f in s["cond_indep_stack"] if f.name != PARTICLES} for s in sites]
+    shared = [f for f in stacks[0].values() if all(f.name in stack for stack in stacks)]
+    return max(shared, key=lambda f: -f.dim).size if shared else 1

@@ -1,0 +1,96 @@
+"""The guide's draw of what is global: the exact Gaussian conditional given the frames' draws."""
+
+import math
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from pyro.distributions import TorchDistribution
+from torch import Size, Tensor
+from torch.distributions import Distribution, constraints, register_kl
+
+
+class ExactConditional(TorchDistribution):
+    """N(loc, scale_tril scale_trilᵀ) over the entries of one draw, in the draw's own shape.
+
+    A draw may lie under plates of the prior. Its log-density is then given entry by entry, each
+    given the entries before it, so that the sum over plates and event is the joint density.
+
+    Args:
+        loc: The mean, (*batch, K), K = the product of `shape`.
+        scale_tril: Lower triangular, (K, K).
+        shape: The draw's plates and event, one dimension each.
+        event_dim: How many of them are the event's.
+    """
+
+    arg_constraints: ClassVar = {}
+    has_rsample = True
+
+    def __init__(
+        self,
+        loc: Float[Tensor, "*batch entries"],
+        scale_tril: Float[Tensor, "entries entries"],
+        shape: Size,
+        event_dim: int,
+    ) -> None:
+        self.loc, self.scale_tril, self._shape = loc, scale_tril, shape
+        num_plates = len(shape) - event_dim
+        batch_shape = loc.shape[:-1] + shape[:num_plates]
+        super().__init__(batch_shape, shape[num_plates:], validate_args=False)
+
+    @constraints.dependent_property
+    def support(self) -> constraints.Constraint:
+        """All reals."""
+        return constraints.independent(constraints.real, self.event_dim)
+
+    @property
+    def mean(self) -> Tensor:
+        """The conditional mean, in the draw's shape."""
+        return self.loc.reshape(self.batch_shape + self.event_shape)
+
+    def expand(
+        self, batch_shape: torch.Size, _instance: "ExactConditional | None" = None
+    ) -> "ExactConditional":
+        """Return the same conditional for more particles or clips."""
+        num_plates = len(self._shape) - self.event_dim
+        leading = Size(batch_shape)[: len(batch_shape) - num_plates]
+        loc = self.loc.expand(*leading, self.loc.shape[-1])
+        return ExactConditional(loc, self.scale_tril, self._shape, self.event_dim)
+
+    def rsample(self, sample_shape: Size = Size()) -> Tensor:  # noqa: B008
+        """Draw values of shape (*sample_shape, *batch_shape, *event_shape)."""
+        noise = torch.randn(
+            *sample_shape, *self.loc.shape, dtype=self.loc.dtype, device=self.loc.device
+        )
+        value = self.loc + noise @ self.scale_tril.T
+        return value.reshape(self._extended_shape(sample_shape))
+
+    def whiten(self, value: Tensor) -> Float[Tensor, "*batch entries"]:
+        """Return scale_tril⁻¹ (value - loc): standard Normal under this distribution."""
+        distance = value.flatten(value.dim() - len(self._shape)) - self.loc
+        solution = torch.linalg.solve_triangular(
+            self.scale_tril, distance.unsqueeze(-1), upper=False
+        )
+        return solution.squeeze(-1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log-density, in nats; its sum over the draw's plates is the joint one."""
+        entries = -0.5 * (self.whiten(value).square() + math.log(2 * math.pi))
+        entries = entries - self.scale_tril.diagonal().log()
+        entries = entries.reshape(*entries.shape[:-1], *self._shape)
+        return entries.sum(tuple(range(-self.event_dim, 0))) if self.event_dim else entries
+
+
+class InvalidPairError(ValueError):
+    """An estimator was asked for a pair of model and guide on which it is not valid."""
+
+
+@register_kl(ExactConditional, Distribution)
+def _per_site_kl(q: ExactConditional, p: Distribution) -> Tensor:
+    # With q(hs0 | hs) the sites' KLs do not add up to the KL of the whole (design, section 3)
+    raise InvalidPairError(
+        "TraceMeanField_ELBO adds up the KL of each site, which is valid only if the guide draws "
+        "each site independently of the others; this guide draws a global site from its exact "
+        "conditional given the frames, and the sum would overstate the KL. "
+        "Use AnalyticKL_ELBO, which integrates it out, or Trace_ELBO."
+    )

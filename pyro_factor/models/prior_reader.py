@@ -1,0 +1,101 @@
+"""What the model, the guide and the ELBO know of a prior, read once for each number of frames."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import pyro
+from torch import Tensor
+
+from .closed_forms import closed_form
+from .gaussian_form import (
+    GaussianForm,
+    GlobalConditional,
+    Joint,
+    global_conditional,
+    marginal_form,
+)
+from .layout import CLIPS, Layout, Prior, algebra, read_layout
+from .linearity import check_linear_gaussian
+
+Part = TypeVar("Part", GaussianForm, GlobalConditional)
+
+
+class PriorReader:
+    """Reads a prior's layout and Gaussian form, and keeps what can't change.
+
+    A fixed prior's algebra is done once for each number of frames; a learned one's every time.
+
+    Args:
+        prior: A Pyro model function of the number of frames.
+    """
+
+    def __init__(self, prior: Prior) -> None:
+        self.prior = prior
+        self._layouts: dict[int, Layout] = {}
+        self._checked: set[int] = set()
+        self._kept: dict[tuple[str, int], GaussianForm | GlobalConditional] = {}
+
+    def layout(self, num_frames: int) -> Layout:
+        """Which draw is which column of h; one draw `h` where h does not consist of draws."""
+        if num_frames not in self._layouts:
+            self._layouts[num_frames] = read_layout(self.prior, num_frames)
+        layout = self._layouts[num_frames]
+        return layout if layout.direct else layout.single_site()
+
+    def clips(self, num_videos: int, num_frames: int) -> pyro.plate:
+        """The plate over clips, left of all the prior's own plates."""
+        return pyro.plate(CLIPS, num_videos, dim=-1 - self.layout(num_frames).plate_nesting)
+
+    def sample(self, num_frames: int, like: Tensor) -> Tensor:
+        """Run the prior, or draw its one site `h`, on the device of `like`."""
+        if self.layout(num_frames) is self._layouts[num_frames]:
+            with like.device:
+                return self.prior(num_frames)
+        return pyro.sample("h", self.form(num_frames).distribution(like))
+
+    def form(self, num_frames: int) -> GaussianForm:
+        """p(h) in closed form.
+
+        Raises:
+            NotGaussianPrior: It has none; the draw is named.
+            DegeneratePrior: p(h) has no density.
+        """
+        return self._read("form", num_frames, marginal_form)
+
+    def conditional(self, num_frames: int) -> GlobalConditional:
+        """p(g | h) of the global draws g.
+
+        Raises:
+            NotGaussianPrior: It is not Gaussian; the draw is named.
+        """
+        return self._read("conditional", num_frames, global_conditional)
+
+    def expected_log_prior(self, loc: Tensor, scale: Tensor) -> dict[str, Tensor]:
+        """E_q[log p(h)] term by term: by its closed form where there is one (eqs. 15-18).
+
+        Args:
+            loc: The guide's means, (..., N, D).
+            scale: The guide's scales, (..., N, D).
+
+        Returns:
+            Terms that add up to E_q[log p(h)], in nats per video, (...).
+        """
+        terms = closed_form(self.prior)
+        if terms is not None:
+            return terms(loc, scale)
+        return {"prior": self.form(loc.shape[-2]).expected_log_prob(loc, scale)}
+
+    def _read(self, what: str, num_frames: int, read: Callable[[Joint], Part]) -> Part:
+        if (what, num_frames) in self._kept:
+            return self._kept[what, num_frames]  # type: ignore[return-value]
+        self.layout(num_frames)
+        layout = self._layouts[num_frames]
+        with algebra():
+            if num_frames not in self._checked:
+                check_linear_gaussian(self.prior, layout)
+                self._checked.add(num_frames)
+            joint = Joint(self.prior, layout)
+            part = read(joint)
+        if not joint.learned:
+            self._kept[what, num_frames] = part
+        return part

@@ -1,0 +1,96 @@
+"""The guide: a Normal for every frame from that frame alone, and what follows for global draws."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pyro
+import pyro.distributions as dist
+import torch
+from jaxtyping import Float
+from pyro import poutine
+from pyro.nn import PyroModule
+from torch import Tensor, nn
+
+from .exact_conditional import ExactConditional
+from .layout import Draw, Layout
+from .networks import ImageShape
+from .prior_reader import PriorReader
+from .videos import Videos, check_videos
+
+
+class VideoGuide(PyroModule):
+    """q(h | x) = ∏_i N(μ(x_i), σ²(x_i)) (eq. 12), times p(g | h) for the prior's global draws g.
+
+    The exact conditional of the global draws makes the Monte-Carlo and the analytic ELBO the same
+    number in expectation. Called on clips (B, N, C, H, W); draws the sites of the prior.
+
+    Args:
+        reader: The prior, read.
+        encoder: From images (M, C, H, W) to loc and scale, (M, D) each.
+        beta: Weight of the latent draws (eq. 5).
+        image_shape: (C, H, W).
+    """
+
+    def __init__(
+        self, reader: PriorReader, encoder: nn.Module, beta: float, image_shape: ImageShape
+    ) -> None:
+        super().__init__()
+        self.reader, self.beta, self.image_shape = reader, beta, image_shape
+        if isinstance(reader.prior, nn.Module):
+            self.prior = reader.prior  # registered, so that its parameters train
+        self.encoder = encoder
+
+    def encode(self, videos: Videos) -> dist.Normal:
+        """Return the Normal over h, .loc and .scale (B, N, D).
+
+        Raises:
+            InputError: The clips have another shape or range.
+        """
+        check_videos(videos, self.image_shape)
+        loc, scale = self.encoder(videos.flatten(0, 1))
+        frames = videos.shape[:2]
+        return dist.Normal(loc.unflatten(0, frames), scale.unflatten(0, frames))
+
+    def forward(self, videos: Videos) -> Float[Tensor, "*particles videos frames features"]:
+        """Sample the draws of frames, then the global ones; return h."""
+        num_videos, num_frames = videos.shape[:2]
+        layout = self.reader.layout(num_frames)
+        q = self.encode(videos)
+        with self.reader.clips(num_videos, num_frames), poutine.scale(scale=self.beta):
+            h = layout.stack({d.name: _sample(layout, d, q) for d in layout.frame_draws})
+            if layout.global_draws:
+                self._sample_globals(layout, h)
+        return h
+
+    def _sample_globals(
+        self, layout: Layout, h: Float[Tensor, "*particles videos frames features"]
+    ) -> None:
+        """Draw each global site given the frames' draws and the global draws before it."""
+        conditional = self.reader.conditional(layout.num_frames)
+        loc, scale_tril = conditional.loc(h).to(h), conditional.scale_tril.to(h)
+        noise, start = loc[..., :0], 0
+        for draw in layout.global_draws:
+            stop = start + draw.shape.numel()
+            # g_k = m_k + L_k,<k ε_<k + L_kk ε_k
+            mean = loc[..., start:stop] + noise @ scale_tril[start:stop, :start].T
+            q = ExactConditional(
+                mean, scale_tril[start:stop, start:stop], layout.padded_shape(draw), draw.event_dim
+            )
+            with _plates(draw):
+                value = pyro.sample(draw.name, q, infer={"exact_conditional": True})
+            noise, start = torch.cat([noise, q.whiten(value)], -1), stop
+
+
+def _sample(layout: Layout, draw: Draw, q: dist.Normal) -> Tensor:
+    loc, scale = layout.take(q.loc, draw), layout.take(q.scale, draw)
+    with _plates(draw):
+        return pyro.sample(draw.name, dist.Normal(loc, scale).to_event(draw.event_dim))
+
+
+@contextmanager
+def _plates(draw: Draw) -> Iterator[None]:
+    """Open the plates that the prior draws a site under."""
+    with ExitStack() as stack:
+        for name, dim, size in draw.plates:
+            stack.enter_context(pyro.plate(name, size, dim=dim))
+        yield

@@ -1,0 +1,109 @@
+"""The video VAE: a factored prior and a decoder as a Pyro model, a neural guide (eqs. 5, 12)."""
+
+from collections.abc import Sequence
+
+import pyro.distributions as dist
+from jaxtyping import Float
+from pyro import poutine
+from torch import Tensor, nn
+
+from ..errors import require
+from .layout import Prior
+from .networks import Decoder, Encoder, ImageShape, check_sizes
+from .prior_reader import PriorReader
+from .video_guide import VideoGuide
+from .video_model import VideoModel
+
+
+class VideoVAE(nn.Module):
+    """A VAE of clips whose prior is any Pyro model function.
+
+    Args:
+        prior: Samples, and returns the per-frame code h, (..., N, D); see `models.priors`.
+        num_frames: N of the clips it is usually given; model and guide accept any number.
+        beta: Weight of the KL term (eq. 5).
+        encoder: From images (M, C, H, W) to loc and scale, (M, D) each; default `Encoder`.
+        decoder: From codes (M, D) to logits (M, C, H, W); default `Decoder`.
+        image_shape: (channels, height, width) of a frame.
+        channels: Channels of the default networks' stages.
+        hidden: Units of the default networks' linear layers.
+
+    Raises:
+        InputError: An argument is out of range, or the prior fails or returns another shape.
+        NotGaussianPrior: The prior has global draws and isn't linear-Gaussian; the draw is named.
+    """
+
+    def __init__(
+        self,
+        prior: Prior,
+        num_frames: int = 16,
+        *,
+        beta: float = 1.0,
+        encoder: nn.Module | None = None,
+        decoder: nn.Module | None = None,
+        image_shape: ImageShape = (1, 64, 64),
+        channels: Sequence[int] = (16, 32, 64, 128),
+        hidden: int = 256,
+    ) -> None:
+        super().__init__()
+        require(callable(prior), "prior", prior, "give a Pyro model function")
+        require(num_frames > 0, "num_frames", num_frames, "give 1 or more")
+        require(0 < beta < float("inf"), "beta", beta, "give a positive, finite weight")
+        check_sizes(image_shape, channels, hidden)
+        self.num_frames, self.beta, self.image_shape = num_frames, beta, tuple(image_shape)
+        self.channels, self.hidden = tuple(channels), hidden
+        reader = PriorReader(prior)
+        layout = reader.layout(num_frames)
+        if layout.global_draws:
+            reader.conditional(num_frames)  # so that a prior that has none is refused here
+        self.num_features = layout.num_features
+        sizes = (self.num_features, self.image_shape, self.channels, hidden)
+        self.model = VideoModel(reader, decoder or Decoder(*sizes), beta, self.image_shape)
+        self.guide = VideoGuide(reader, encoder or Encoder(*sizes), beta, self.image_shape)
+
+    @property
+    def prior(self) -> Prior:
+        """The prior, as it was given."""
+        return self.model.reader.prior
+
+    @property
+    def factors(self) -> dict[str, list[int]]:
+        """Columns of h by draw, such as {"hs": [0, 1], "ht": [2, 3]}."""
+        return self.model.reader.layout(self.num_frames).factors
+
+    @property
+    def max_plate_nesting(self) -> int:
+        """Plate dimensions of the pair: one for the clips, and the prior's own."""
+        return 1 + self.model.reader.layout(self.num_frames).plate_nesting
+
+    def encode(self, videos: Float[Tensor, "..."]) -> dist.Normal:
+        """Return the guide's Normal over h, .loc and .scale (B, N, D) (eq. 12).
+
+        Args:
+            videos: Clips (B, N, C, H, W) of any number of frames, in [0, 1].
+
+        Raises:
+            InputError: The clips have another shape or range.
+        """
+        return self.guide.encode(videos)
+
+    def decode(
+        self, h: Float[Tensor, "*videos frames features"]
+    ) -> Float[Tensor, "*videos frames channels height width"]:
+        """Return the means of the pixels, in [0, 1], of codes (..., N, D).
+
+        Raises:
+            InputError: The codes have another number of features.
+        """
+        advice = f"give codes (..., frames, {self.num_features})"
+        require(h.shape[-1] == self.num_features, "h", tuple(h.shape), advice)
+        return self.model.logits(h).sigmoid()
+
+    def sample_prior(
+        self, num_videos: int, num_frames: int | None = None
+    ) -> Float[Tensor, "videos frames features"]:
+        """Draw codes of some clips from the prior."""
+        num_frames = num_frames or self.num_frames
+        reader, like = self.model.reader, next(self.model.decoder.parameters())
+        with poutine.block(), reader.clips(num_videos, num_frames):
+            return reader.sample(num_frames, like)
