@@ -1,11 +1,12 @@
 """Shapes in signatures are enforced: jaxtyping checks them wherever a test calls."""
 
-from jaxtyping import install_import_hook
+from jaxtyping import config, install_import_hook
 
 hook = install_import_hook("pyro_factor", "beartype.beartype")
 
 import pyro  # noqa: E402
 import pytest  # noqa: E402
+import torch  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -13,3 +14,19 @@ def _seed():
     """Every test starts from the same random state and an empty parameter store."""
     pyro.clear_param_store()
     pyro.set_rng_seed(0)
+
+
+@pytest.fixture
+def unchecked():
+    """Shapes as users have them: not enforced, so that our own checks are what answers."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def float64():
+    """Numbers are double, as an exact identity needs."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)

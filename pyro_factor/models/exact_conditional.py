@@ -1,6 +1,7 @@
 """The guide's draw of what is global: the exact Gaussian conditional given the frames' draws."""
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -49,7 +50,7 @@ class ExactConditional(TorchDistribution):
         return self.loc.reshape(self.batch_shape + self.event_shape)
 
     def expand(
-        self, batch_shape: torch.Size, _instance: "ExactConditional | None" = None
+        self, batch_shape: Sequence[int], _instance: "ExactConditional | None" = None
     ) -> "ExactConditional":
         """Return the same conditional for more particles or clips."""
         num_plates = len(self._shape) - self.event_dim
@@ -57,13 +58,13 @@ class ExactConditional(TorchDistribution):
         loc = self.loc.expand(*leading, self.loc.shape[-1])
         return ExactConditional(loc, self.scale_tril, self._shape, self.event_dim)
 
-    def rsample(self, sample_shape: Size = Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Draw values of shape (*sample_shape, *batch_shape, *event_shape)."""
         noise = torch.randn(
             *sample_shape, *self.loc.shape, dtype=self.loc.dtype, device=self.loc.device
         )
         value = self.loc + noise @ self.scale_tril.T
-        return value.reshape(self._extended_shape(sample_shape))
+        return value.reshape(self._extended_shape(Size(sample_shape)))
 
     def whiten(self, value: Tensor) -> Float[Tensor, "*batch entries"]:
         """Return scale_tril⁻¹ (value - loc): standard Normal under this distribution."""

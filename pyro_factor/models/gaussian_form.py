@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pyro.distributions as dist
 import torch
 from jaxtyping import Float
-from pyro.distributions import TorchDistribution
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 from torch.distributions.transforms import ReshapeTransform
 
@@ -83,7 +83,7 @@ class GaussianForm:
         """Return KL(∏ N(loc, scale²) ‖ p), in nats, one per video (eq. 13)."""
         return -entropy(scale) - self.expected_log_prob(loc, scale)
 
-    def distribution(self, like: Tensor) -> TorchDistribution:
+    def distribution(self, like: Tensor) -> TorchDistributionMixin:
         """Return p(h) as a distribution over (N, D), in the dtype and on the device of `like`."""
         loc, precision = self.loc.flatten().to(like), self.precision
         scale_tril = torch.linalg.cholesky(

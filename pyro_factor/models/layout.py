@@ -152,7 +152,7 @@ def read_layout(prior: Prior, num_frames: int) -> Layout:
 
 def run_prior(
     prior: Prior, num_frames: int, values: Mapping[str, Tensor] | None = None
-) -> tuple[Tensor, list[dict[str, Any]]]:
+) -> tuple[Any, list[dict[str, Any]]]:
     """Run a prior by itself, apart from any handlers around it.
 
     Args:

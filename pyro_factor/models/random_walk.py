@@ -1,5 +1,6 @@
 """The Gaussian random walk of the temporal factor (eqs. 8 and 9)."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -65,7 +66,7 @@ class GaussianRandomWalk(TorchDistribution):
         return self.step_scales.square().cumsum(-2)
 
     def expand(
-        self, batch_shape: torch.Size, _instance: "GaussianRandomWalk | None" = None
+        self, batch_shape: Sequence[int], _instance: "GaussianRandomWalk | None" = None
     ) -> "GaussianRandomWalk":
         """Return the same walk for another batch shape."""
         new = self._get_checked_instance(GaussianRandomWalk, _instance)
@@ -76,9 +77,9 @@ class GaussianRandomWalk(TorchDistribution):
         new._validate_args = self._validate_args
         return new
 
-    def rsample(self, sample_shape: Size = Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Draw walks of shape (*sample_shape, *batch_shape, N, F)."""
-        scales = self.step_scales.expand(self._extended_shape(sample_shape))
+        scales = self.step_scales.expand(self._extended_shape(Size(sample_shape)))
         return (scales * torch.randn_like(scales)).cumsum(-2)
 
     def log_prob(self, value: Tensor) -> Tensor:

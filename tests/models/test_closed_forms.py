@@ -1,0 +1,111 @@
+"""Eqs. 10 and 14-18 against dense Gaussians, the paper as printed, and Monte Carlo."""
+
+import functools
+import math
+
+import numpy as np
+import oracles
+import pytest
+import torch
+
+from pyro_factor import priors
+from pyro_factor.models import closed_forms as closed
+
+NUM_FRAMES = [1, 2, 16]
+SCALE = 0.1
+
+
+def log_prob(expected, values, scale):
+    return float(expected(values, torch.zeros_like(values), scale))
+
+
+@pytest.mark.parametrize("num_frames", NUM_FRAMES)
+def test_static_marginal_is_the_dense_gaussian(num_frames):
+    hs = torch.randn(num_frames, 3, dtype=torch.float64)
+    dense = oracles.dense_log_prob(hs, oracles.static_covariance(num_frames, SCALE))
+    assert log_prob(closed.expected_static, hs, SCALE) == pytest.approx(dense, rel=1e-10)
+
+
+@pytest.mark.parametrize("num_frames", NUM_FRAMES)
+def test_walk_is_the_dense_gaussian(num_frames):
+    ht = torch.randn(num_frames, 3, dtype=torch.float64)
+    dense = oracles.dense_log_prob(ht, oracles.walk_covariance(num_frames, SCALE))
+    assert log_prob(closed.expected_walk, ht, SCALE) == pytest.approx(dense, rel=1e-10)
+
+
+@pytest.mark.parametrize("num_frames", NUM_FRAMES)
+def test_paper_constant_misses_by_the_erratum(num_frames):
+    hs = torch.randn(num_frames, 3, dtype=torch.float64)
+    variance = SCALE**2
+    miss = oracles.paper_log_prob_static(hs, SCALE) - log_prob(closed.expected_static, hs, SCALE)
+    # F ½ log [(σs² + N) / N(σs² + 1)], zero at N = 1
+    erratum = 1.5 * math.log((variance + num_frames) / (num_frames * (variance + 1)))
+    assert miss == pytest.approx(erratum, abs=1e-9)
+    assert (abs(erratum) > 1e-3) == (num_frames > 1)
+
+
+def test_static_marginal_does_not_cancel_in_float32():
+    hs = 1 + 1e-2 * torch.randn(1024, 1, dtype=torch.float64)
+    hs = hs.float().double()  # the same numbers in both precisions
+    exact = oracles.dense_log_prob(hs, oracles.static_covariance(1024, 1e-2))
+    assert log_prob(closed.expected_static, hs.float(), 1e-2) == pytest.approx(exact, abs=1e-3)
+
+
+PRIORS = {
+    priors.factored: oracles.factored_covariance,
+    priors.slow: oracles.slow_covariance,
+    priors.independent: oracles.independent_covariance,
+}
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+@pytest.mark.parametrize("num_frames", NUM_FRAMES)
+def test_kl_is_the_dense_one(prior, num_frames):
+    loc = torch.randn(5, num_frames, 4, dtype=torch.float64)
+    scale = torch.rand(5, num_frames, 4, dtype=torch.float64) + 0.1
+    terms = closed.closed_form(prior)(loc, scale)
+    kl = -closed.entropy(scale) - sum(terms.values())
+    covariance = PRIORS[prior](num_frames)
+    dense = [
+        oracles.dense_kl(m.flatten().numpy(), s.flatten().numpy(), covariance)
+        for m, s in zip(loc, scale, strict=True)
+    ]
+    np.testing.assert_allclose(kl, dense, rtol=1e-10)
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_kl_is_the_monte_carlo_one(prior):
+    loc, scale = torch.randn(4, 4), torch.rand(4, 4) + 0.1
+    terms = closed.closed_form(prior)
+    exact = float(-closed.entropy(scale) - sum(terms(loc, scale).values()))
+    estimate, error = oracles.monte_carlo_kl(
+        loc, scale, lambda h: sum(terms(h, torch.zeros_like(h)).values())
+    )
+    assert abs(exact - estimate) < 4 * error
+
+
+def test_gradient_in_the_scales_is_right():
+    loc = torch.randn(6, 4, dtype=torch.float64)
+    spread = torch.rand(6, 4, dtype=torch.float64) + 0.1
+
+    def expected(static_scale, temporal_scale):
+        bound = functools.partial(
+            priors.factored, static_scale=static_scale, temporal_scale=temporal_scale
+        )
+        return sum(closed.closed_form(bound)(loc, spread).values())
+
+    scales = [torch.tensor(s, dtype=torch.float64, requires_grad=True) for s in (0.3, 0.7)]
+    assert torch.autograd.gradcheck(expected, scales)
+
+
+def test_closed_form_is_found_through_partials():
+    bound = functools.partial(functools.partial(priors.factored, static=3), temporal=1)
+    loc, scale = torch.randn(5, 4), torch.rand(5, 4)
+    terms = closed.closed_form(bound)(loc, scale)
+    torch.testing.assert_close(
+        terms["static"], closed.expected_static(loc[:, :3], scale[:, :3], 0.1)
+    )
+    torch.testing.assert_close(
+        terms["temporal"], closed.expected_walk(loc[:, 3:], scale[:, 3:], 0.1)
+    )
+    assert closed.closed_form(lambda num_frames: None) is None

@@ -1,0 +1,208 @@
+"""The pair of model and guide, as users and Pyro call it."""
+
+import example_priors as examples
+import pyro
+import pytest
+import torch
+from pyro import poutine
+from pyro.infer import MCMC, NUTS, SVI, Predictive, Trace_ELBO, TraceMeanField_ELBO
+from torch import nn
+
+from pyro_factor import InputError, NotGaussianPrior, VideoVAE, gaussian_form, priors
+from pyro_factor.models import InvalidPairError
+
+SMALL = {"image_shape": (1, 8, 8), "channels": (2, 4), "hidden": 8}
+EVERY_WAY = [
+    priors.factored,
+    priors.slow,
+    priors.independent,
+    examples.frame_by_frame,
+    examples.frame_plate,
+    examples.non_centred,
+]
+
+
+def small(prior=priors.factored, num_frames=4, **changes):
+    return VideoVAE(prior, num_frames, **(SMALL | changes))
+
+
+@pytest.fixture
+def videos():
+    return torch.rand(3, 4, 1, 8, 8)
+
+
+@pytest.mark.parametrize("prior", EVERY_WAY)
+@pytest.mark.parametrize("num_frames", [1, 4, 9])
+def test_guide_and_model_take_any_number_of_frames(prior, num_frames):
+    vae = small(prior)
+    videos = torch.rand(3, num_frames, 1, 8, 8)
+    q = vae.encode(videos)
+    assert q.loc.shape == q.scale.shape == (3, num_frames, vae.num_features)
+    guide_trace = poutine.trace(vae.guide).get_trace(videos)
+    replayed = poutine.replay(vae.model, trace=guide_trace)(videos)
+    torch.testing.assert_close(replayed, guide_trace.nodes["_RETURN"]["value"])
+    assert vae.decode(q.loc).shape == videos.shape
+    assert vae.sample_prior(2, num_frames).shape == (2, num_frames, vae.num_features)
+
+
+def test_model_is_the_prior_and_bernoulli_pixels(videos):
+    vae = small().eval()
+    trace = poutine.trace(vae.model).get_trace(videos)
+    h, p = trace.nodes["_RETURN"]["value"], None
+    p = vae.decode(h)
+    bernoulli = (videos * p.log() + (1 - videos) * (1 - p).log()).sum((1, 2, 3, 4))
+    torch.testing.assert_close(trace.nodes["x"]["fn"].log_prob(videos), bernoulli)
+
+
+def test_global_draw_has_its_exact_conditional(videos):
+    vae = small()
+    trace = poutine.trace(vae.guide).get_trace(videos)
+    site, hs = trace.nodes["hs0"], trace.nodes["hs"]["value"]
+    assert site["infer"] == {"exact_conditional": True}
+    # p(hs0 | hs) = N( Σ hs_i / (N + σs²), σs² / (N + σs²) )
+    exact = torch.distributions.Normal(hs.sum(-2) / 4.01, (0.01 / 4.01) ** 0.5)
+    torch.testing.assert_close(site["fn"].mean, exact.mean, atol=1e-5, rtol=1e-5)
+    expected = exact.log_prob(site["value"]).sum(-1)
+    torch.testing.assert_close(site["fn"].log_prob(site["value"]), expected, atol=1e-3, rtol=1e-4)
+
+
+@pytest.mark.parametrize("prior", [priors.factored, examples.frame_by_frame, examples.frame_plate])
+@pytest.mark.usefixtures("float64")
+def test_integrating_out_is_exact_for_every_draw(prior, videos):
+    # log p(hs0) + log p(h | hs0) - log p(hs0 | h) = log p(h), whatever hs0 was drawn
+    vae = small(prior)
+    videos = videos.double()
+    guide_trace = poutine.trace(vae.guide).get_trace(videos)
+    model_trace = poutine.trace(poutine.replay(vae.model, trace=guide_trace)).get_trace(videos)
+    model_trace.compute_log_prob()
+    guide_trace.compute_log_prob()
+    log_p = {k: s["log_prob_sum"] for k, s in model_trace.nodes.items() if "log_prob_sum" in s}
+    total = sum(v for k, v in log_p.items() if k not in ("x", "clips", "frames"))
+    total = total - guide_trace.nodes["hs0"]["log_prob_sum"]
+    h = guide_trace.nodes["_RETURN"]["value"]
+    torch.testing.assert_close(total, gaussian_form(prior, 4).log_prob(h).sum(), rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("prior", EVERY_WAY)
+@pytest.mark.parametrize("vectorized", [False, True])
+def test_pyro_elbo_takes_the_pair(prior, vectorized, videos):
+    vae = small(prior)
+    nesting = vae.max_plate_nesting
+    elbo = Trace_ELBO(2, nesting, vectorize_particles=vectorized)(vae.model, vae.guide)
+    elbo(videos).backward()
+    names = {name for name, p in vae.named_parameters() if p.grad is not None}
+    assert names == {name for name, _ in vae.named_parameters()}
+    assert len(list(elbo.parameters())) == len(names)
+
+
+def test_svi_trains_the_pair(videos):
+    vae = small()
+    before = [p.clone() for p in vae.parameters()]
+    svi = SVI(vae.model, vae.guide, pyro.optim.Adam({"lr": 0.01}), Trace_ELBO())
+    losses = [svi.step(videos) for _ in range(30)]
+    assert sum(losses[-5:]) < sum(losses[:5])
+    assert all((a != b).any() for a, b in zip(before, vae.parameters(), strict=True))
+
+
+def test_predictive_takes_the_pair(videos):
+    vae = small().eval()
+    posterior = Predictive(vae.model, guide=vae.guide, num_samples=5)(videos)
+    assert posterior["hs0"].shape == (5, 3, 2)
+    assert posterior["ht"].shape == (5, 3, 4, 2)
+    replicated = Predictive(poutine.uncondition(vae.model), num_samples=5)(videos)
+    assert replicated["x"].shape == (5, *videos.shape)
+    assert set(replicated["x"].unique().tolist()) <= {0.0, 1.0}
+
+
+def test_nuts_takes_the_model(videos):
+    vae = small(num_frames=2).eval()
+    kernel = NUTS(vae.model, max_tree_depth=3)
+    mcmc = MCMC(kernel, num_samples=3, warmup_steps=2, disable_progbar=True)
+    mcmc.run(videos[:1, :2])
+    samples = mcmc.get_samples()
+    assert samples["hs0"].shape == (3, 1, 2)
+    assert samples["hs"].shape == (3, 1, 2, 2)
+
+
+def test_per_site_kl_is_refused_with_the_reason(videos):
+    vae = small()
+    with (
+        pytest.warns(UserWarning, match="mean field"),
+        pytest.raises(InvalidPairError, match="overstate the KL"),
+    ):
+        TraceMeanField_ELBO()(vae.model, vae.guide)(videos)
+
+
+def test_per_site_kl_is_allowed_where_it_is_valid(videos):
+    vae = small(priors.independent)
+    assert torch.isfinite(TraceMeanField_ELBO()(vae.model, vae.guide)(videos))
+
+
+def test_a_non_gaussian_prior_without_globals_still_makes_a_pair(videos):
+    vae = small(examples.laplace_draw)
+    assert torch.isfinite(Trace_ELBO()(vae.model, vae.guide)(videos))
+
+
+def test_a_non_gaussian_prior_with_globals_is_refused():
+    with pytest.raises(NotGaussianPrior, match="curve"):
+        small(examples.tanh_in_a_mean)
+
+
+class Pixels(nn.Module):
+    """An encoder of a user's own."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(64, 8)
+
+    def forward(self, images):
+        loc, log_scale = self.linear(images.flatten(1)).chunk(2, -1)
+        return loc, log_scale.exp()
+
+
+def test_networks_can_be_replaced(videos):
+    vae = small(
+        encoder=Pixels(), decoder=nn.Sequential(nn.Linear(4, 64), nn.Unflatten(1, (1, 8, 8)))
+    )
+    assert torch.isfinite(Trace_ELBO()(vae.model, vae.guide)(videos))
+
+
+@pytest.mark.parametrize(
+    ("videos", "message"),
+    [
+        (torch.rand(4, 1, 8, 8), r"videos: got \(4, 1, 8, 8\)"),
+        (torch.rand(3, 4, 1, 8, 9), r"give clips \(videos, frames, 1, 8, 8\)"),
+        (torch.rand(3, 0, 1, 8, 8), r"videos: got \(3, 0"),
+        (torch.rand(3, 4, 1, 8, 8) * 255, "scale pixels"),
+        (torch.full((3, 4, 1, 8, 8), torch.nan), "values from nan"),
+        (torch.zeros(3, 4, 1, 8, 8, dtype=torch.uint8), "give floats"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_wrong_clips_are_named(videos, message):
+    with pytest.raises(InputError, match=message):
+        small().encode(videos)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"beta": 0.0}, "beta: got 0.0"),
+        ({"beta": -1.0}, "beta: got -1.0"),
+        ({"num_frames": 0}, "num_frames: got 0"),
+        ({"prior": "factored"}, "prior: got 'factored'"),
+        ({"channels": ()}, "channels"),
+        ({"hidden": 0}, "hidden"),
+        ({"image_shape": (64, 64)}, "image_shape"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_wrong_arguments_are_named(changes, message):
+    with pytest.raises(InputError, match=message):
+        small(**changes)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_wrong_codes_are_named():
+    with pytest.raises(InputError, match=r"h: got \(3, 4, 5\)"):
+        small().decode(torch.zeros(3, 4, 5))
