@@ -34,7 +34,7 @@ def evaluate(
     clips: int | None = None,
     split: str = "test",
     seed: int = 0,
-    batch_size: int = 1024,
+    batch_size: int = 256,
     progress: bool = True,
 ) -> Scores:
     """Score a run: accuracies, D-score and ceiling (section 4.1 of the paper), test ELBO.
@@ -60,6 +60,7 @@ def evaluate(
         InputError: a number is out of range, or the clips show only one label.
         NotGaussianPrior: the prior has no exact KL.
     """
+    from rich.console import Console
     from rich.progress import Progress
 
     vae = run.vae
@@ -71,7 +72,7 @@ def evaluate(
     require(batch_size >= 1, "batch_size", batch_size, "give 1 or more")
 
     own = {"hs", "ht"} <= vae.factors.keys()
-    with Progress(disable=not progress) as bar:
+    with Progress(console=Console(stderr=True), disable=not progress) as bar:
         train, test = _encode(
             run,
             bar,

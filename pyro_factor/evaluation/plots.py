@@ -55,7 +55,7 @@ def codes_figure(
     """
     from matplotlib.figure import Figure
 
-    fig = Figure(figsize=(4.2 * len(factors), 4.2))
+    fig = Figure(figsize=(max(6.6, 4.2 * len(factors)), 4.4))
     grid = fig.subplots(1, len(factors), squeeze=False)[0]
     for axes, (name, columns) in zip(grid, factors.items(), strict=True):
         chosen = list(columns)
@@ -65,8 +65,8 @@ def codes_figure(
             axes.plot(*path[0], marker=marker, ms=8, mfc="none", color=colour)
         label, axes_names = _plane_names(name, chosen)
         axes.set(title=label, xlabel=axes_names[0], ylabel=axes_names[1])
-    fig.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
-    fig.suptitle("Guide means of videos, frames joined in time (first frame circled)")
+    fig.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    fig.suptitle("Guide means of videos, frames joined in time (large marker: first frame)")
     return fig
 
 
@@ -86,23 +86,26 @@ def training_figure(rows: Sequence[Mapping[str, Any]]) -> "matplotlib.figure.Fig
         rows: Rows of metrics.jsonl, in nats per video.
 
     Returns:
-        The figure, a panel per term.
+        The figure, a panel per term, its range that of all but the first tenth of the rows.
     """
     from matplotlib.figure import Figure
 
     curves = {"ELBO": [row["elbo"] for row in rows]}
     curves |= {name: [row["terms"][name] for row in rows] for name in rows[0]["terms"]}
-    iterations, num_rows = [row["iteration"] for row in rows], -(-len(curves) // 3)
+    iterations = [row["iteration"] for row in rows]
+    start, num_rows = len(rows) // 10, -(-len(curves) // 3)
     fig = Figure(figsize=(9, 2.4 * num_rows + 0.5))
-    grid = fig.subplots(num_rows, 3, sharex=True, squeeze=False)
+    grid = fig.subplots(num_rows, 3, squeeze=False)
     for axes, (name, values) in zip(grid.flat, curves.items(), strict=False):
-        axes.plot(iterations, values, color=COLOURS[0], lw=0.8)
+        axes.plot(iterations[start:], values[start:], color=COLOURS[0], lw=0.8)
+        axes.autoscale(False, axis="y")  # the later rows choose the range
+        axes.plot(iterations[: start + 1], values[: start + 1], color=COLOURS[0], lw=0.8)
         axes.set_title(name)
     for axes in grid.flat[len(curves) :]:
         axes.remove()
     fig.supxlabel("iteration")
     fig.supylabel("nats per video")
-    fig.suptitle("Training")
+    fig.suptitle("Training (the first tenth may lie outside its panel)")
     return fig
 
 
@@ -123,7 +126,7 @@ def scores_figure(scores: Scores) -> "matplotlib.figure.Figure":
     judged = {"linear SVM": scores.linear, "RBF SVM": scores.rbf}
     for axes, (name, one) in zip(grid, judged.items(), strict=True):
         _heat_map(axes[0], f"{name}: D-score", one.accuracies)
-        _heat_map(axes[1], "true factors (ceiling):", one.ceiling)
+        _heat_map(axes[1], "true factors (ceiling): D-score", one.ceiling)
     fig.suptitle(f"Test accuracy of features on labels ({scores.data_split} clips)")
     return fig
 

@@ -65,4 +65,4 @@ def split_name(scores: Scores) -> str:
     """Which columns are static and temporal, and who chose them."""
     chosen = "the model's own split" if scores.own_split else "the best split found"
     static, temporal = (", ".join(map(str, part)) for part in scores.split)
-    return f"{chosen} ({static} | {temporal})"
+    return f"{chosen}: static {static}; temporal {temporal}"
