@@ -101,7 +101,7 @@ def test_a_global_parameter_is_refused_with_advice():
         scale = pyro.param("spread", torch.tensor(1.0))
         return pyro.sample("h", dist.Normal(0.0, scale).expand([num_frames, 2]).to_event(2))
 
-    with pytest.raises(InputError, match="'spread'.*PyroModule"):
+    with pytest.raises(InputError, match=r"'spread'.*PyroModule"):
         gaussian_form(prior, 4)
 
 
