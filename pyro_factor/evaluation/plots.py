@@ -98,7 +98,7 @@ def training_figure(rows: Sequence[Mapping[str, Any]]) -> "matplotlib.figure.Fig
     grid = fig.subplots(num_rows, 3, squeeze=False)
     for axes, (name, values) in zip(grid.flat, curves.items(), strict=False):
         axes.plot(iterations[start:], values[start:], color=COLOURS[0], lw=0.8)
-        axes.autoscale(False, axis="y")  # the later rows choose the range
+        axes.set_ylim(axes.get_ylim())  # the later rows choose the range
         axes.plot(iterations[: start + 1], values[: start + 1], color=COLOURS[0], lw=0.8)
         axes.set_title(name)
     for axes in grid.flat[len(curves) :]:

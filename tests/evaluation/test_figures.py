@@ -98,6 +98,15 @@ def test_training_figure_draws_the_rows(run):
     assert panels["static"].get_ydata().tolist() == [-1, -2]
 
 
+def test_training_figure_leaves_the_steep_start_out_of_its_range():
+    rows = [{"iteration": i, "elbo": -1e6 if i == 0 else -10 + i, "terms": {}} for i in range(10)]
+    (axes,) = training_figure(rows).axes
+    low, high = axes.get_ylim()
+    assert -11 < low < -9 < -1 < high < 1
+    drawn = {tuple(point) for line in axes.lines for point in line.get_xydata()}
+    assert drawn == {(row["iteration"], row["elbo"]) for row in rows}
+
+
 def test_scores_figure_holds_features_by_labels(run):
     scores = evaluate(run, clips=60, progress=False)
     linear, ceiling, *_ = scores_figure(scores).axes
