@@ -1,0 +1,140 @@
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from pyro_factor.config import (
+    Config,
+    DataConfig,
+    ModelConfig,
+    TrainingConfig,
+    first_difference,
+    make_config,
+    read_config,
+    write_config,
+)
+from pyro_factor.data.digits import SOURCES, SPLITS
+from pyro_factor.errors import InputError
+
+CONFIG = make_config({}, {}, {})
+
+
+def test_the_defaults_are_the_papers():
+    training = CONFIG.training
+    assert (training.iterations, training.videos, CONFIG.data.num_frames) == (30_000, 64, 16)
+    assert (training.learning_rate, training.decay, training.decay_every) == (1e-3, 0.1, 10_000)
+
+
+def test_the_data_have_one_list_of_names():
+    properties = DataConfig.model_json_schema()["properties"]
+    assert properties["source"]["enum"] == list(SOURCES)
+    assert properties["split"]["enum"] == list(SPLITS)
+
+
+def test_a_description_is_immutable():
+    with pytest.raises(ValidationError):
+        CONFIG.training.seed = 3
+
+
+@given(
+    st.builds(
+        Config,
+        version=st.just(1),
+        data=st.builds(DataConfig, image_size=st.integers(28, 99), step=st.floats(0.01, 1)),
+        model=st.builds(
+            ModelConfig,
+            prior=st.text(st.characters(codec="utf-8")),
+            prior_args=st.dictionaries(
+                st.text(st.characters(codec="utf-8")),
+                st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+            ),
+            beta=st.floats(1e-300, 1e300),
+            channels=st.lists(st.integers(1, 9), min_size=1).map(tuple),
+        ),
+        training=st.builds(TrainingConfig, seed=st.integers(0, 2**64), videos=st.integers(1)),
+    )
+)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_round_trip(tmp_path, config):
+    write_config(tmp_path / "config.json", config)
+    again = read_config(tmp_path / "config.json")
+    assert again == config
+    kinds = [{k: type(v) for k, v in c.model.prior_args.items()} for c in (config, again)]
+    assert kinds[0] == kinds[1]
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
+WHOLE = CONFIG.model_dump(mode="json")
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def edited(path_and_value):
+    (section, key), value = path_and_value
+    return WHOLE | {section: WHOLE[section] | {key: value}}
+
+
+keys = st.sampled_from([(s, k) for s in ("data", "model", "training") for k in WHOLE[s]])
+documents = st.one_of(
+    st.binary(),
+    anything.map(json.dumps).map(str.encode),
+    st.tuples(keys, anything).map(edited).map(json.dumps).map(str.encode),
+    st.integers(0, 500).map(lambda n: json.dumps(WHOLE).encode()[:n]),
+)
+
+
+@given(documents)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_file_is_read_or_refused_by_name(tmp_path, document):
+    path = tmp_path / "config.json"
+    path.write_bytes(document)
+    message = ""
+    try:
+        assert read_config(path).model_dump(mode="json").keys() == WHOLE.keys()
+    except InputError as error:
+        message = str(error)
+    assert message == "" or (message.startswith(str(path)) and len(message.splitlines()) == 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"training": {"iterations": 0}}, "training.iterations: got 0; input should be greater"),
+        ({"training": {"videos": "64"}}, "training.videos: got '64'; input should be a valid int"),
+        ({"training": {"itertions": 5}}, "training.itertions: got 5; unknown key"),
+        ({"data": {"num_frames": -1}}, "data.num_frames: got -1"),
+        ({"model": {"channels": []}}, "model.channels: got []"),
+        ({"model": {"beta": 0}}, "model.beta: got 0"),
+        ({"version": 9}, "version: got 9, this pyro-factor reads 1; update"),
+    ],
+)
+def test_a_bad_key_is_named(tmp_path, change, message):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(WHOLE | change))
+    with pytest.raises(InputError) as caught:
+        read_config(path)
+    assert f"{path}: {message}" in str(caught.value)
+
+
+def test_a_missing_section_is_named(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({k: v for k, v in WHOLE.items() if k != "model"}))
+    with pytest.raises(InputError, match=r"config\.json: model: "):
+        read_config(path)
+
+
+def test_what_keeps_a_run_from_going_on():
+    def change(**training):
+        return make_config({}, {}, training)
+
+    assert first_difference(CONFIG, CONFIG) is None
+    assert first_difference(CONFIG, change(iterations=40_000, device="cpu")) is None
+    assert "iterations" in first_difference(CONFIG, change(iterations=20_000))
+    assert first_difference(CONFIG, change(seed=3)) == "seed: the run has 0, not 3"
+    beta = make_config({}, {"beta": 2.0}, {"seed": 3})
+    assert first_difference(CONFIG, beta) == "beta: the run has 1.0, not 2.0"
