@@ -1,0 +1,99 @@
+"""Checkpoints: one safetensors file with weights, buffers, optimiser state and pending metrics."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from ..errors import InputError
+from ..files import atomic
+
+FORMAT, VERSION = "pyro-factor checkpoint", 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A moment of a training.
+
+    Args:
+        iteration: Completed iterations.
+        seconds: Time spent on them.
+        tensors: Everything else, by name: `weights.*`, `optimiser.*`, `pending.*`.
+    """
+
+    iteration: int
+    seconds: float
+    tensors: dict[str, Tensor]
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors under a prefix, by the rest of their names."""
+        start = prefix + "."
+        return {k.removeprefix(start): t for k, t in self.tensors.items() if k.startswith(start)}
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint, whole or not at all."""
+    metadata = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "iteration": str(checkpoint.iteration),
+        "seconds": repr(checkpoint.seconds),
+    }
+    tensors = {name: t.detach().cpu().contiguous() for name, t in checkpoint.tensors.items()}
+    with atomic(path) as temporary:
+        temporary.write_bytes(save(tensors, metadata))
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint; nothing in it is executed.
+
+    Raises:
+        InputError: No such file, or one that is truncated, foreign or of a newer version.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise InputError(f"{path}: can't read the checkpoint ({error})") from None
+    except SafetensorError as error:
+        raise InputError(f"{path}: damaged or not a checkpoint ({error})") from None
+    if metadata.get("format") != FORMAT:
+        raise InputError(f"{path}: not a checkpoint of pyro-factor")
+    try:
+        version, iteration = int(metadata["version"]), int(metadata["iteration"])
+        seconds = float(metadata["seconds"])
+    except (KeyError, ValueError):
+        raise InputError(f"{path}: damaged; its header lacks version or iteration") from None
+    if version > VERSION:
+        raise InputError(f"{path}: version {version}, this pyro-factor reads {VERSION}; update")
+    return Checkpoint(iteration, seconds, tensors)
+
+
+def weights(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers by name, each once."""
+    return dict(module.named_parameters()) | dict(module.named_buffers())
+
+
+@torch.no_grad()
+def restore(module: nn.Module, saved: Mapping[str, Tensor], path: Path) -> None:
+    """Copy saved weights into a module, in place.
+
+    Raises:
+        InputError: The file's weights are not this module's; names the first that differs.
+    """
+    current = weights(module)
+    for name in [*current, *saved]:
+        ours, theirs = current.get(name), saved.get(name)
+        if ours is None or theirs is None or ours.shape != theirs.shape:
+            shapes = [None if t is None else tuple(t.shape) for t in (ours, theirs)]
+            raise InputError(
+                f"{path}: its weights are not this model's: {name} has shape {shapes[1]}, "
+                f"the model's {shapes[0]}"
+            )
+    for name, tensor in current.items():
+        tensor.copy_(saved[name])

@@ -1,0 +1,36 @@
+"""Where a model runs, and in which precision."""
+
+import torch
+
+from ..errors import InputError, require
+
+
+def choose_device(name: str) -> torch.device:
+    """Find a device by name; "auto" is a CUDA GPU if there is one, else the CPU.
+
+    Raises:
+        InputError: The device is unknown or absent.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    advice = "no such device here; choose auto, cpu, cuda or cuda:N"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, ValueError):
+        raise InputError(f"device: got {name!r}; {advice}") from None
+    require(device.type in {"cpu", "cuda", "mps", "xpu"}, "device", name, advice)
+    return device
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """Find a precision by name; "auto" is bfloat16 where the hardware computes with it."""
+    if name != "auto":
+        return torch.bfloat16 if name == "bfloat16" else torch.float32
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        # torch has no public question for this yet
+        checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        fast = device.type == "cpu" and any(getattr(torch.cpu, check, bool)() for check in checks)
+    return torch.bfloat16 if fast else torch.float32

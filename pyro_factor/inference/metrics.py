@@ -1,0 +1,89 @@
+"""The loss and the ELBO's terms: on the device between log points, then rows of a file."""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..files import atomic
+
+
+class Metrics:
+    """Values of single iterations, averaged over `log_every` of them into rows of JSON lines.
+
+    Nothing waits for the device until `flush` or `first_nonfinite` reads the values.
+
+    Args:
+        path: The file of rows.
+        log_every: Iterations in a row.
+        iteration: Completed iterations.
+        pending: Values of the iterations since the last row, by name, as `pending` gave them.
+    """
+
+    def __init__(
+        self, path: Path, log_every: int, iteration: int, pending: Mapping[str, Tensor]
+    ) -> None:
+        self.path = path
+        self.log_every = log_every
+        self.iteration = iteration
+        self._values = {name: list(values.unbind()) for name, values in pending.items()}
+        self._drop_rows_after(iteration)
+
+    def record(self, values: Mapping[str, Tensor]) -> None:
+        """Keep the values of one more iteration, without reading them."""
+        for name, value in values.items():
+            self._values.setdefault(name, []).append(value)
+        self.iteration += 1
+
+    @property
+    def pending(self) -> dict[str, Tensor]:
+        """Values since the last row, by name, of shape (iterations,)."""
+        return {name: torch.stack(values) for name, values in self._values.items() if values}
+
+    def first_nonfinite(self) -> tuple[int, str] | None:
+        """Find the first iteration since the last row with a value that isn't finite, and its name.
+
+        Iterations count from 1; the terms come before the loss, which is made of them.
+        """
+        read = {name: values.tolist() for name, values in self.pending.items()}
+        start = self.iteration - max(map(len, read.values()), default=0) + 1
+        found = [
+            (start + i, name == "loss", name)
+            for name, values in read.items()
+            for i, value in enumerate(values)
+            if not math.isfinite(value)
+        ]
+        iteration, _, name = min(found, default=(0, False, ""))
+        return (iteration, name) if found else None
+
+    def flush(self, **also: float) -> dict[str, Any]:
+        """Append a row: the means since the last row, nats per video, and what else is given."""
+        means = {name: math.fsum(v.tolist()) / len(v) for name, v in self.pending.items()}
+        loss = means.pop("loss")
+        elbo = math.fsum(means.values())
+        row = {"iteration": self.iteration, "loss": loss, "elbo": elbo, "terms": means, **also}
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        self._values.clear()
+        return row
+
+    def sync(self) -> None:
+        """Have the rows on the disk before a checkpoint counts on them."""
+        with self.path.open("a", encoding="utf-8") as file:
+            os.fsync(file.fileno())
+
+    def _drop_rows_after(self, iteration: int) -> None:
+        """Keep the whole rows of a run that goes on after `iteration`; the others come again."""
+        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        kept = []
+        for line in text.splitlines(keepends=True):
+            at = json.loads(line)["iteration"] if line.endswith("\n") else math.inf
+            if at <= iteration and at % self.log_every == 0:
+                kept.append(line)
+        with atomic(self.path) as temporary:
+            temporary.write_text("".join(kept), encoding="utf-8")

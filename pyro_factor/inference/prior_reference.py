@@ -1,0 +1,135 @@
+"""Priors by name: a built-in one, or a function in a Python file."""
+
+import functools
+import hashlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from ..config import FROM_PYTHON
+from ..errors import InputError, require
+from ..models import priors
+
+BUILT_IN = {prior.__name__: prior for prior in (priors.factored, priors.slow, priors.independent)}
+
+
+class PriorReference(NamedTuple):
+    """How a run folder records a prior: reference, hyperparameters, checksum of its file."""
+
+    prior: str
+    prior_args: dict[str, bool | int | float | str]
+    prior_sha256: str | None
+
+
+def find_prior(reference: str, arguments: Mapping[str, Any], sha256: str | None = None) -> Callable:
+    """Find a prior and bind its hyperparameters.
+
+    Args:
+        reference: `factored`, `slow`, `independent` or `path/my_prior.py:my_prior`.
+        arguments: Hyperparameters by keyword.
+        sha256: The checksum that the file must have, if it is known.
+
+    Returns:
+        The prior, a function of the number of frames.
+
+    Raises:
+        InputError: No such prior, file or function; a file that fails to import or has changed;
+            an unknown hyperparameter.
+    """
+    path, colon, name = reference.rpartition(":")
+    if colon:
+        prior = _from_file(Path(path), name, sha256)
+    else:
+        known = ", ".join(BUILT_IN)
+        advice = f"choose {known}, or name a function in a file: my_prior.py:my_prior"
+        require(reference in BUILT_IN, "prior", reference, advice)
+        prior = BUILT_IN[reference]
+    return _bind(prior, arguments)
+
+
+def refer_to(prior: Callable) -> PriorReference:
+    """Record a prior so that `find_prior` finds it again, or as one that only Python holds."""
+    arguments: dict[str, Any] = {}
+    if isinstance(prior, functools.partial):
+        if prior.args:
+            return PriorReference(FROM_PYTHON, {}, None)
+        arguments, prior = prior.keywords, prior.func
+    plain = all(type(value) in {bool, int, float, str} for value in arguments.values())
+    name = getattr(prior, "__name__", "")
+    if plain and BUILT_IN.get(name) is prior:
+        return PriorReference(name, arguments, None)
+    path = _source(prior, name)
+    if plain and path is not None:
+        return PriorReference(f"{path}:{name}", arguments, _checksum(path.read_bytes()))
+    return PriorReference(FROM_PYTHON, {}, None)
+
+
+def _source(prior: Callable, name: str) -> Path | None:
+    """The file whose import gives this prior; a script may train when imported, so none for it."""
+    module = sys.modules.get(getattr(prior, "__module__", ""))
+    if module is None or module.__name__ == "__main__" or vars(module).get(name) is not prior:
+        return None
+    return None if module.__file__ is None else Path(module.__file__).resolve()
+
+
+def _from_file(path: Path, name: str, sha256: str | None) -> Callable:
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"prior: can't read the file {str(path)!r}: {error.strerror}") from None
+    if sha256 is not None and _checksum(source) != sha256:
+        raise InputError(
+            f"prior: {str(path)!r} has changed since the run was made; bring the file back, or "
+            "pass the model: load(folder, vae=...)"
+        )
+    module = _import(path.resolve(), _checksum(source))
+    functions = [
+        n for n, f in vars(module).items() if getattr(f, "__module__", "") == module.__name__
+    ]
+    prior = vars(module).get(name)
+    advice = f"it has no such function; it has {', '.join(functions) or 'none'}"
+    require(name in vars(module), "prior", f"{path}:{name}", advice)
+    if not callable(prior):
+        raise InputError(f"prior: got '{path}:{name}'; it is {prior!r}, so name a function")
+    return prior
+
+
+def _import(path: Path, checksum: str) -> ModuleType:
+    """Import a file under a name of its own, once for each content."""
+    name = "prior_" + _checksum(f"{path} {checksum}".encode())[:16]
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"prior: got {str(path)!r}; name a Python file: my_prior.py:my_prior")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        del sys.modules[name]
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        cause = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"prior: {str(path)!r} fails to import: {cause}") from error
+    return module
+
+
+def _bind(prior: Callable, arguments: Mapping[str, Any]) -> Callable:
+    try:
+        parameters = list(inspect.signature(prior).parameters.values())[1:]  # after num_frames
+    except (TypeError, ValueError):
+        parameters = []
+    free = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    known = [p.name for p in parameters if p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY}]
+    for name in arguments:
+        advice = f"the prior knows {', '.join(known) or 'no hyperparameters'}"
+        require(free or name in known, "prior-args", name, advice)
+    return functools.partial(prior, **arguments) if arguments else prior
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

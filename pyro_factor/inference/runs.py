@@ -1,0 +1,157 @@
+"""Runs: a folder with a configuration, metrics, a checkpoint, and what is made of them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..config import FROM_PYTHON, Config, make_config, read_config
+from ..data import BouncingDigits
+from ..errors import InputError
+from ..models.networks import Decoder, Encoder
+from ..models.video_vae import VideoVAE
+from .checkpoint import read_checkpoint, restore
+from .prior_reference import find_prior, refer_to
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model with what it was trained on.
+
+    Args:
+        folder: The run folder.
+        vae: The model, in evaluation mode.
+        data: The training clips.
+        config: The description of the run.
+        iteration: Completed iterations.
+    """
+
+    folder: Path
+    vae: VideoVAE
+    data: BouncingDigits
+    config: Config
+    iteration: int
+
+
+def load_run(folder: str | Path, vae: VideoVAE | None = None) -> Run:
+    """Load a run.
+
+    Args:
+        folder: The run folder.
+        vae: The model to load the weights into, needed where its prior or networks can't be
+            found again by name.
+
+    Returns:
+        The run, its model on the CPU unless `vae` is elsewhere.
+
+    Raises:
+        InputError: A file that is missing, damaged or foreign; a prior that has changed; data
+            that can't be found.
+    """
+    folder = Path(folder)
+    config = read_config(config_path(folder))
+    vae, iteration = _load(folder, config, vae)
+    return Run(folder, vae, build_data(config), config, iteration)
+
+
+def load(folder: str | Path, vae: VideoVAE | None = None) -> VideoVAE:
+    """Load a run's model, without pickle; its data need not be there.
+
+    Args:
+        folder: The run folder.
+        vae: The model to load the weights into, needed where its prior or networks can't be
+            found again by name.
+
+    Returns:
+        The model in evaluation mode, on the CPU unless `vae` is elsewhere.
+
+    Raises:
+        InputError: A file that is missing, damaged or foreign; a prior that has changed.
+    """
+    folder = Path(folder)
+    return _load(folder, read_config(config_path(folder)), vae)[0]
+
+
+def describe(vae: VideoVAE, data: BouncingDigits, training: dict[str, Any]) -> Config:
+    """Describe a run so that `build_vae` and `build_data` build it again.
+
+    Args:
+        vae: The model.
+        data: The training clips.
+        training: The fields of `TrainingConfig`.
+
+    Returns:
+        The description; what only Python knows is marked as such.
+
+    Raises:
+        InputError: A number of the training that is out of range.
+    """
+    paper = type(vae.guide.encoder) is Encoder and type(vae.model.decoder) is Decoder
+    model = refer_to(vae.prior)._asdict() | {
+        "beta": float(vae.beta),
+        "channels": vae.channels,
+        "hidden": vae.hidden,
+        "networks": "paper" if paper else "custom",
+    }
+    return make_config(data.settings, model, training)
+
+
+def build_vae(config: Config) -> VideoVAE:
+    """Build the model that a configuration describes, with fresh weights.
+
+    Raises:
+        InputError: Its prior or networks were given from Python, or the prior can't be found.
+    """
+    model, data = config.model, config.data
+    if model.prior == FROM_PYTHON or model.networks == "custom":
+        part = "prior" if model.prior == FROM_PYTHON else "networks"
+        raise InputError(
+            f"vae: this run's {part} came from Python and can't be found by name; build the "
+            "model and pass it: load(folder, vae=...)"
+        )
+    prior = find_prior(model.prior, model.prior_args, model.prior_sha256)
+    try:
+        return VideoVAE(
+            prior,
+            num_frames=data.num_frames,
+            beta=model.beta,
+            image_shape=(1, data.image_size, data.image_size),
+            channels=model.channels,
+            hidden=model.hidden,
+        )
+    except InputError:
+        raise
+    except Exception as error:  # whatever somebody's prior raises
+        cause = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"prior: {model.prior} fails when it is run: {cause}") from error
+
+
+def build_data(config: Config) -> BouncingDigits:
+    """Build the training clips that a configuration describes."""
+    return BouncingDigits(**config.data.model_dump())
+
+
+def config_path(folder: Path) -> Path:
+    """Where a run's configuration is: a folder with this file holds a run."""
+    return folder / "config.json"
+
+
+def checkpoint_path(folder: Path) -> Path:
+    """Where a run's checkpoint is."""
+    return folder / "checkpoint.safetensors"
+
+
+def metrics_path(folder: Path) -> Path:
+    """Where a run's metrics are, one JSON object a line."""
+    return folder / "metrics.jsonl"
+
+
+def _load(folder: Path, config: Config, vae: VideoVAE | None) -> tuple[VideoVAE, int]:
+    with torch.random.fork_rng(devices=[]):  # fresh weights are overwritten
+        vae = build_vae(config) if vae is None else vae
+    checkpoint = read_checkpoint(checkpoint_path(folder))
+    restore(vae, checkpoint.part("weights"), checkpoint_path(folder))
+    # in the memory layout of the training, so that codes are the same to the bit
+    vae.to(memory_format=torch.channels_last)
+    return vae.eval(), checkpoint.iteration

@@ -1,0 +1,152 @@
+"""One stretch of a training: iterations, rows of metrics, checkpoints, and how it stops."""
+
+import shlex
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pyro
+import torch
+
+from ..config import Config, write_config
+from ..data import BouncingDigits
+from ..models.video_vae import VideoVAE
+from .checkpoint import Checkpoint, weights, write_checkpoint
+from .interrupts import TrainingInterrupted, deferred_interrupt
+from .metrics import Metrics
+from .progress import Progress
+from .runs import checkpoint_path, config_path, metrics_path
+from .trainer import Trainer
+
+
+class TrainingDiverged(ArithmeticError):
+    """The loss or the weights are no longer finite; the message says where and what is kept."""
+
+
+class Session:
+    """One stretch of a training, from a checkpoint or from the start.
+
+    Args:
+        folder: The run folder; a new run's files are made at once.
+        config: The description of the run.
+        vae: The model, on its device, with the checkpoint's weights.
+        data: The training clips.
+        checkpoint: Where to go on; None for a new run.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        config: Config,
+        vae: VideoVAE,
+        data: BouncingDigits,
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        self.folder, self.config, self.vae = folder, config.training, vae
+        self.device = next(vae.parameters()).device
+        start = checkpoint or Checkpoint(0, 0.0, {})
+        self.saved, self.seconds_before = start.iteration, start.seconds
+        self.began = time.monotonic()
+        with pyro.settings.context(module_local_params=True):
+            self.trainer = Trainer(vae, data, self.config, self.device)
+        self.trainer.restore_optimiser(start.part("optimiser"))
+        folder.mkdir(parents=True, exist_ok=True)
+        pending = start.part("pending")
+        self.metrics = Metrics(metrics_path(folder), self.config.log_every, self.saved, pending)
+        if checkpoint is None:
+            self.save()  # before the configuration, which makes the folder a run
+        write_config(config_path(folder), config)
+        self.whole = True  # whether weights and metrics are of one iteration
+
+    def run(self, show: bool) -> None:
+        """Do the iterations that are left."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        with (
+            torch.random.fork_rng(devices),
+            pyro.settings.context(module_local_params=True),
+            Progress(self.folder, self.saved, self.config.iterations, show) as progress,
+            deferred_interrupt() as interrupted,
+            warnings.catch_warnings(),
+        ):
+            # `check` says more about it
+            warnings.filterwarnings("ignore", "Encountered NaN", UserWarning)
+            try:
+                self._iterate(progress, interrupted)
+            except KeyboardInterrupt:
+                raise self._stop() from None
+
+    def _iterate(self, progress: Progress, interrupted: Callable[[], bool]) -> None:
+        self.vae.train()
+        start = self.saved
+        for iteration in range(start, self.config.iterations):
+            # the first iteration checks every distribution and shape
+            with pyro.validation_enabled(iteration == start):
+                self._step(iteration)
+            done, last = iteration + 1, iteration + 1 == self.config.iterations
+            progress.advance(done)
+            # a row before the checkpoint that counts on it; the last checkpoint keeps the values
+            # of an unfinished row, which a longer run will finish
+            if whole_row := done % self.config.log_every == 0:
+                self._log(progress, iteration)
+            if last or done % self.config.checkpoint_every == 0:
+                self.save()
+            if last and not whole_row:
+                self._log(progress, iteration)
+            if interrupted() and not last:
+                raise KeyboardInterrupt
+
+    def _step(self, iteration: int) -> None:
+        videos = self.trainer.draw(iteration)
+        self.whole = False
+        self.metrics.record(self.trainer.update(iteration, videos))
+        self.whole = True
+
+    def _log(self, progress: Progress, iteration: int) -> None:
+        self.check()
+        rate = self.trainer.learning_rate(iteration)
+        row = self.metrics.flush(learning_rate=rate, seconds=round(self.seconds, 3))
+        progress.report(row)
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on the run, this stretch included."""
+        return self.seconds_before + time.monotonic() - self.began
+
+    def save(self) -> None:
+        """Write a checkpoint, unless something in it isn't finite."""
+        self.check()
+        state = {
+            "weights": weights(self.vae),
+            "optimiser": self.trainer.optimiser_state(),
+            "pending": self.metrics.pending,
+        }
+        if not all(tensor.isfinite().all() for tensor in state["weights"].values()):
+            raise self._diverged(self.metrics.iteration, "the weights")
+        tensors = {f"{part}.{k}": t for part, group in state.items() for k, t in group.items()}
+        self.metrics.sync()
+        path, iteration = checkpoint_path(self.folder), self.metrics.iteration
+        write_checkpoint(path, Checkpoint(iteration, self.seconds, tensors))
+        self.saved = iteration
+
+    def check(self) -> None:
+        """Raise if a value since the last row of metrics isn't finite."""
+        found = self.metrics.first_nonfinite()
+        if found is not None:
+            raise self._diverged(*found)
+
+    def _diverged(self, iteration: int, term: str) -> TrainingDiverged:
+        rate = self.trainer.learning_rate(iteration - 1)
+        return TrainingDiverged(
+            f"iteration {iteration}: {term} is not finite (learning rate {rate:g}); stopped. "
+            f"The checkpoint of iteration {self.saved} is kept in {self.folder}"
+        )
+
+    def _stop(self) -> TrainingInterrupted:
+        if self.whole:
+            self.save()
+        command = f"pyro-factor train --folder {shlex.quote(str(self.folder))} --resume"
+        return TrainingInterrupted(
+            f"Stopped; {self.saved} of {self.config.iterations} iterations are saved in "
+            f"{self.folder}. Go on with:\n  {command}"
+        )

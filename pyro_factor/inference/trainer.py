@@ -1,0 +1,115 @@
+"""One step of training after another, each a function of the seed and its number alone."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from pyro.nn import PyroModule
+from torch import Tensor
+
+from ..config import TrainingConfig
+from ..data import BouncingDigits
+from ..models.video_vae import VideoVAE
+from .analytic_kl_elbo import AnalyticKL_ELBO
+from .hardware import choose_precision
+from .monte_carlo_elbo import RecordedTrace_ELBO
+
+ESTIMATORS: dict[str, type] = {"analytic": AnalyticKL_ELBO, "trace": RecordedTrace_ELBO}
+
+
+class Trainer:
+    """A model, an estimator of its ELBO and Adam; `draw`, then `update`, make an iteration.
+
+    Use it inside `pyro.settings.context(module_local_params=True)`: the global parameter store has
+    no part in it.
+
+    Args:
+        vae: The model, already on its device.
+        data: The training clips.
+        config: Estimator, schedule and seed.
+        device: The model's device.
+    """
+
+    def __init__(
+        self, vae: VideoVAE, data: BouncingDigits, config: TrainingConfig, device: torch.device
+    ) -> None:
+        self.data, self.config, self.device = data, config, device
+        self.elbo: AnalyticKL_ELBO | RecordedTrace_ELBO = ESTIMATORS[config.elbo](
+            num_particles=config.particles, max_plate_nesting=vae.max_plate_nesting
+        )
+        _keep_parameters_local(vae)
+        self.loss = self.elbo(vae.model, vae.guide)
+        self.names: dict[Tensor, str] = {
+            parameter: name for name, parameter in vae.named_parameters()
+        }
+        self.optimiser = torch.optim.Adam(
+            self.loss.parameters(), fused=device.type in {"cpu", "cuda"}
+        )
+        self.precision = choose_precision(config.precision, device)
+
+    def draw(self, iteration: int) -> Tensor:
+        """Draw the clips of an iteration, numbered from 0, and seed its latent draws."""
+        generator = self.seed(iteration)
+        return self.data.batch(self.config.videos, generator).videos
+
+    def update(self, iteration: int, videos: Tensor) -> dict[str, Tensor]:
+        """Do one step of the optimiser.
+
+        Args:
+            iteration: Its number, from 0.
+            videos: Clips (B, N, C, H, W).
+
+        Returns:
+            The loss and the ELBO's terms, nats per video, still on the device.
+        """
+        low = self.precision is torch.bfloat16
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=low):
+            loss = self.loss(videos) / len(videos)
+        self.optimiser.zero_grad()
+        loss.backward()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate(iteration)
+        self.optimiser.step()
+        return {"loss": loss.detach(), **self.elbo.last_terms}
+
+    def seed(self, iteration: int) -> torch.Generator:
+        """Seed the latent draws of an iteration, and give the generator of its clips."""
+        sequence = np.random.SeedSequence(self.config.seed, spawn_key=(iteration,))
+        latents, clips = sequence.generate_state(2, np.uint64).tolist()
+        torch.manual_seed(latents)
+        return torch.Generator(self.device).manual_seed(clips)
+
+    def learning_rate(self, iteration: int) -> float:
+        """The learning rate of an iteration: multiplied by `decay` every `decay_every`."""
+        config = self.config
+        return config.learning_rate * config.decay ** (iteration // config.decay_every)
+
+    def optimiser_state(self) -> dict[str, Tensor]:
+        """Adam's state by parameter and quantity: `<parameter>.exp_avg` and so on."""
+        return {
+            f"{self.names[parameter]}.{quantity}": torch.as_tensor(value)
+            for parameter, state in self.optimiser.state.items()
+            for quantity, value in state.items()
+        }
+
+    def restore_optimiser(self, saved: Mapping[str, Tensor]) -> None:
+        """Put Adam's state back, in the parameters' memory layout."""
+        for parameter, name in self.names.items():
+            state = {
+                key: saved[f"{name}.{key}"].to(self.device)
+                for key in ("step", "exp_avg", "exp_avg_sq")
+                if f"{name}.{key}" in saved
+            }
+            for key in state.keys() - {"step"}:
+                state[key] = torch.empty_like(parameter).copy_(state[key]).detach()
+            if state:
+                self.optimiser.state[parameter] = state
+
+
+def _keep_parameters_local(vae: VideoVAE) -> None:
+    """Prepare modules that were made without Pyro's setting `module_local_params` for it."""
+    for module in vae.modules():
+        if isinstance(module, PyroModule):
+            context = module._pyro_context
+            if not hasattr(context, "param_state"):
+                context.param_state = {"params": {}, "constraints": {}}

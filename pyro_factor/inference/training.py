@@ -1,0 +1,107 @@
+"""Train a video VAE into a run folder."""
+
+import sys
+from pathlib import Path
+
+import torch
+
+from ..config import Config, TrainingConfig, first_difference, read_config
+from ..data import BouncingDigits
+from ..errors import InputError, require
+from ..models.video_vae import VideoVAE
+from .checkpoint import Checkpoint, read_checkpoint, restore
+from .hardware import choose_device
+from .runs import Run, checkpoint_path, config_path, describe
+from .session import Session
+
+DEFAULTS = TrainingConfig()
+
+
+def train(
+    vae: VideoVAE,
+    data: BouncingDigits,
+    iterations: int = DEFAULTS.iterations,
+    videos: int = DEFAULTS.videos,
+    folder: str | Path = "runs/first",
+    *,
+    elbo: str = DEFAULTS.elbo,
+    particles: int = DEFAULTS.particles,
+    learning_rate: float = DEFAULTS.learning_rate,
+    decay: float = DEFAULTS.decay,
+    decay_every: int = DEFAULTS.decay_every,
+    seed: int = DEFAULTS.seed,
+    device: str = DEFAULTS.device,
+    precision: str = DEFAULTS.precision,
+    checkpoint_every: int = DEFAULTS.checkpoint_every,
+    log_every: int = DEFAULTS.log_every,
+    resume: bool = False,
+    progress: bool = True,
+) -> Run:
+    """Train a model, by default on the paper's schedule (section 4).
+
+    Every iteration's randomness is a function of the seed and its number, so a run that was
+    stopped and resumed is the run that was never stopped.
+
+    Args:
+        vae: The model; its weights are trained in place.
+        data: The training clips.
+        iterations: Steps of Adam in all; a resumed run may be given more.
+        videos: Clips in a batch.
+        folder: The run folder: configuration, metrics (nats per video) and checkpoint.
+        elbo: "analytic" (`AnalyticKL_ELBO`) or "trace" (`Trace_ELBO`).
+        particles: Monte-Carlo samples for each gradient.
+        learning_rate: Adam's learning rate at the start.
+        decay: Factor on the learning rate ...
+        decay_every: ... applied every so many iterations.
+        seed: Seed of the clips and the latent draws.
+        device: "auto", "cpu", "cuda" or "cuda:1".
+        precision: "auto", "float32" or "bfloat16" (autocast).
+        checkpoint_every: Iterations between checkpoints.
+        log_every: Iterations that a row of metrics averages.
+        resume: Whether to go on with the run in the folder.
+        progress: Whether to show progress.
+
+    Returns:
+        The run, its model in evaluation mode.
+
+    Raises:
+        InputError: An argument that is out of range; a folder with a run, unless `resume`.
+        TrainingDiverged: The loss or the weights stopped being finite; the last good checkpoint
+            is kept.
+        TrainingInterrupted: Ctrl-C; the last iteration is saved.
+    """
+    training = {key: value for key, value in locals().items() if key in TrainingConfig.model_fields}
+    folder, config, where = Path(folder), describe(vae, data, training), choose_device(device)
+    _check_clips(vae, data)
+    checkpoint = _resumed(folder, config) if resume else None
+    advice = "it holds a run; go on with resume (--resume), or choose another folder"
+    require(resume or not config_path(folder).exists(), "folder", str(folder), advice)
+    vae.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if checkpoint is not None:
+        restore(vae, checkpoint.part("weights"), checkpoint_path(folder))
+        if checkpoint.iteration >= iterations:
+            print(f"{folder}: all {checkpoint.iteration} iterations are done", file=sys.stderr)
+            return Run(folder, vae.eval(), data, config, checkpoint.iteration)
+    try:
+        Session(folder, config, vae, data, checkpoint).run(progress)
+    finally:
+        vae.eval()
+    return Run(folder, vae, data, config, iterations)
+
+
+def _check_clips(vae: VideoVAE, data: BouncingDigits) -> None:
+    """Try one clip before anything is written."""
+    advice = f"give clips of {vae.num_frames} frames, as the model has"
+    require(data.num_frames == vae.num_frames, "data.num_frames", data.num_frames, advice)
+    device = next(vae.parameters()).device
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        vae.eval().encode(data.batch(1, torch.Generator(device).manual_seed(0)).videos)
+
+
+def _resumed(folder: Path, config: Config) -> Checkpoint:
+    advice = "it holds no run to go on with; leave out resume"
+    require(config_path(folder).exists(), "folder", str(folder), advice)
+    difference = first_difference(read_config(config_path(folder)), config)
+    if difference is not None:
+        raise InputError(f"{folder}: can't go on with another configuration: {difference}")
+    return read_checkpoint(checkpoint_path(folder))

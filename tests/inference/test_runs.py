@@ -1,0 +1,201 @@
+import sys
+from functools import partial
+
+import pytest
+import torch
+from small_runs import small_data, small_run, small_vae
+from torch import nn
+
+import pyro_factor.models.priors as built_in
+from pyro_factor.config import FROM_PYTHON
+from pyro_factor.data import BouncingDigits
+from pyro_factor.errors import InputError
+from pyro_factor.inference import load, load_run
+from pyro_factor.inference.prior_reference import find_prior, refer_to
+
+MY_PRIOR = """
+import pyro, pyro.distributions as dist
+
+def walk(num_frames, features=3, scale=1.0):
+    return pyro.sample("h", dist.Normal(0.0, scale).expand([num_frames, features]).to_event(2))
+
+answer = 42
+"""
+
+
+@pytest.fixture(autouse=True)
+def _quick_start(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "my_prior.py"
+    path.write_text(MY_PRIOR)
+    return path
+
+
+def codes(vae):
+    videos = small_data().batch(3, torch.Generator().manual_seed(1)).videos
+    with torch.no_grad():
+        return vae.encode(videos)
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [partial(built_in.factored, static=1, static_scale=0.3), built_in.slow, built_in.independent],
+)
+def test_a_run_loads_back_to_the_same_codes(tmp_path, prior):
+    trained = small_run(tmp_path, small_vae(prior, beta=2.0), 3).vae
+    state = torch.get_rng_state()
+    loaded = load_run(tmp_path)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(codes(loaded.vae).loc, codes(trained).loc)
+    assert torch.equal(codes(loaded.vae).scale, codes(trained).scale)
+    assert (loaded.iteration, loaded.vae.beta, loaded.data) == (3, 2.0, small_data())
+    assert loaded.vae.factors == trained.factors
+
+
+def test_a_model_loads_without_its_data(tmp_path, monkeypatch):
+    vae = small_run(tmp_path, small_vae(), 1).vae
+    monkeypatch.delattr(BouncingDigits, "_digits")
+    assert load(tmp_path).num_features == vae.num_features
+
+
+def test_a_prior_in_a_file_is_found_again(tmp_path, file):
+    prior = find_prior(f"{file}:walk", {"features": 2})
+    trained = small_run(tmp_path / "run", small_vae(prior), 2)
+    assert trained.config.model.prior == f"{file}:walk"
+    assert trained.config.model.prior_args == {"features": 2}
+    assert torch.equal(codes(load(tmp_path / "run")).loc, codes(trained.vae).loc)
+    file.write_text(MY_PRIOR + "# another\n")
+    with pytest.raises(InputError, match=r"my_prior.py' has changed .*load\(folder, vae=...\)"):
+        load(tmp_path / "run")
+    file.unlink()
+    with pytest.raises(InputError, match=r"can't read the file .*my_prior\.py"):
+        load(tmp_path / "run")
+    vae = load(tmp_path / "run", vae=small_vae(prior))
+    assert torch.equal(codes(vae).loc, codes(trained.vae).loc)
+
+
+def local_prior():
+    def inner(num_frames):
+        return built_in.slow(num_frames)
+
+    return inner
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        lambda num_frames: 2 * built_in.slow(num_frames),
+        local_prior(),
+        partial(built_in.slow, temporal_scale=torch.tensor(0.5)),
+    ],
+    ids=["lambda", "local", "tensor"],
+)
+def test_a_prior_that_only_python_holds_needs_the_model(tmp_path, prior):
+    trained = small_run(tmp_path, small_vae(prior), 2)
+    assert trained.config.model.prior == FROM_PYTHON
+    with pytest.raises(InputError, match=r"prior came from Python.*load\(folder, vae=...\)"):
+        load(tmp_path)
+    assert torch.equal(codes(load(tmp_path, vae=small_vae(prior))).loc, codes(trained.vae).loc)
+
+
+class Flat(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(32 * 32, 8)
+
+    def forward(self, images):
+        loc, scale = self.linear(images.flatten(1)).chunk(2, -1)
+        return loc, scale.exp()
+
+
+def test_custom_networks_need_the_model(tmp_path):
+    trained = small_run(tmp_path, small_vae(encoder=Flat()), 2)
+    with pytest.raises(InputError, match="networks came from Python"):
+        load(tmp_path)
+    again = load(tmp_path, vae=small_vae(encoder=Flat()))
+    assert torch.equal(codes(again).loc, codes(trained.vae).loc)
+    with pytest.raises(InputError, match=r"not this model's: .*guide\.encoder"):
+        load(tmp_path, vae=small_vae())
+
+
+def module_prior(num_frames):
+    return built_in.slow(num_frames)
+
+
+def test_references():
+    assert refer_to(built_in.factored) == ("factored", {}, None)
+    nested = partial(partial(built_in.slow, features=2), features=3)
+    assert refer_to(nested) == ("slow", {"features": 3}, None)
+    assert refer_to(partial(built_in.slow, 3)).prior == FROM_PYTHON
+    prior, arguments, checksum = refer_to(module_prior)
+    assert prior == f"{__file__}:module_prior"
+    assert arguments == {}
+    assert len(checksum) == 64
+
+
+BAD_PRIORS = {
+    "unknown": ("facotred", {}, "choose factored, slow, independent, or name a function in a file"),
+    "no function": ("{file}", {}, "name a function in a file"),
+    "no file": ("nowhere.py:f", {}, "can't read the file 'nowhere.py': No such file"),
+    "folder": ("{folder}:f", {}, "can't read the file"),
+    "not in file": ("{file}:wlak", {}, "no such function; it has walk"),
+    "not callable": ("{file}:answer", {}, "name a function"),
+    "keyword": ("{file}:walk", {"sclae": 1}, "'sclae'; the prior knows features, scale"),
+    "built-in keyword": ("slow", {"static": 1}, "the prior knows features, temporal_scale"),
+    "broken": ("{broken}:f", {}, "fails to import: ZeroDivisionError: division by zero"),
+    "syntax": ("{syntax}:f", {}, "fails to import: SyntaxError"),
+    "exit": ("{leaves}:f", {}, "fails to import: SystemExit"),
+    "not Python": ("{text}:f", {}, "name a Python file"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PRIORS)
+def test_bad_priors_are_named(tmp_path, file, case):
+    sources = {"broken": "1 / 0", "syntax": "def f(", "leaves": "raise SystemExit(3)"}
+    paths = {name: tmp_path / f"{name}.py" for name in sources} | {"text": tmp_path / "a.txt"}
+    for name, path in paths.items():
+        path.write_text(sources.get(name, "hello"))
+    reference, arguments, message = BAD_PRIORS[case]
+    modules = set(sys.modules)
+    with pytest.raises(InputError) as caught:
+        find_prior(reference.format(file=file, folder=tmp_path, **paths), arguments)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert {m for m in set(sys.modules) - modules if "broken" in m or "syntax" in m} == set()
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def foreign(path):
+    from safetensors.torch import save_file
+
+    save_file({"x": torch.zeros(1)}, path)
+
+
+def newer(path):
+    path.write_bytes(path.read_bytes().replace(b'"version":"1"', b'"version":"9"'))
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (truncate, "damaged or not a checkpoint"),
+        (lambda path: path.write_bytes(b""), "damaged or not a checkpoint"),
+        (lambda path: path.write_bytes(b"\x80\x04K\x01."), "damaged or not a checkpoint"),
+        (lambda path: path.unlink(), "can't read the checkpoint"),
+        (foreign, "not a checkpoint of pyro-factor"),
+        (newer, "version 9"),
+    ],
+)
+def test_a_damaged_checkpoint_is_refused_by_name(tmp_path, harm, message):
+    small_run(tmp_path, small_vae(), 1)
+    harm(tmp_path / "checkpoint.safetensors")
+    for read in (load, load_run, lambda f: small_run(f, small_vae(), 2, resume=True)):
+        with pytest.raises(InputError, match=f"checkpoint.safetensors: .*{message}"):
+            read(tmp_path)

@@ -1,0 +1,246 @@
+import signal
+
+import pyro
+import pytest
+import torch
+from small_runs import rows, small_data, small_run, small_vae
+
+from pyro_factor.data import BouncingDigits
+from pyro_factor.errors import InputError
+from pyro_factor.inference import load
+from pyro_factor.inference.checkpoint import read_checkpoint, weights
+from pyro_factor.inference.interrupts import TrainingInterrupted
+from pyro_factor.inference.runs import checkpoint_path
+from pyro_factor.inference.session import TrainingDiverged
+from pyro_factor.inference.trainer import Trainer
+
+
+@pytest.fixture(autouse=True)
+def _one_second_start(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
+
+
+def tensors(folder):
+    return read_checkpoint(checkpoint_path(folder)).tensors
+
+
+def assert_same_run(a, b):
+    """Bit for bit: weights, Adam's state, pending values and rows, but for the time taken."""
+    ours, theirs = tensors(a), tensors(b)
+    assert ours.keys() == theirs.keys()
+    assert [k for k in ours if not torch.equal(ours[k], theirs[k])] == []
+    timeless = [[{k: v for k, v in r.items() if k != "seconds"} for r in rows(f)] for f in (a, b)]
+    assert timeless[0] == timeless[1]
+
+
+def at(iteration, act, method, monkeypatch):
+    """Run `act(trainer)` before a method of `Trainer` at one iteration, numbered from 0."""
+    original = getattr(Trainer, method)
+
+    def changed(self, i, *args):
+        if i == iteration:
+            act(self)
+        return original(self, i, *args)
+
+    monkeypatch.setattr(Trainer, method, changed)
+
+
+@pytest.mark.parametrize("particles", [1, 2])
+@pytest.mark.parametrize("elbo", ["analytic", "trace"])
+def test_a_few_dozen_steps_lower_the_loss(tmp_path, elbo, particles):
+    vae = small_vae()
+    small_run(tmp_path, vae, 40, elbo=elbo, particles=particles, learning_rate=1e-2)
+    found = rows(tmp_path)
+    assert [row["iteration"] for row in found] == [5, 10, 15, 20, 25, 30, 35, 40]
+    assert found[-1]["loss"] < 0.7 * found[0]["loss"]
+    for row in found:
+        assert row["elbo"] == pytest.approx(sum(row["terms"].values()))
+        if particles == 1 or elbo == "analytic":  # Trace_ELBO's terms are of its last particle
+            assert row["loss"] == pytest.approx(-row["elbo"], rel=1e-5)  # β = 1
+    assert not pyro.get_param_store().keys()
+    assert not vae.training
+
+
+def test_bfloat16_trains_too(tmp_path):
+    small_run(tmp_path, small_vae(), 20, precision="bfloat16", learning_rate=1e-2)
+    found = rows(tmp_path)
+    assert found[-1]["loss"] < found[0]["loss"]
+    assert {t.dtype for t in tensors(tmp_path).values() if t.is_floating_point()} == {torch.float32}
+
+
+def test_the_random_state_and_validation_are_left_as_they_were(tmp_path):
+    before, validated = torch.get_rng_state(), pyro.infer.is_validation_enabled()
+    vae = small_vae()
+    state = torch.get_rng_state()
+    small_run(tmp_path, vae, 3)
+    assert not torch.equal(before, state)  # weights were drawn
+    assert torch.equal(torch.get_rng_state(), state)
+    assert pyro.infer.is_validation_enabled() == validated
+
+
+def test_the_learning_rate_follows_the_iteration(tmp_path):
+    options = {"learning_rate": 0.5, "decay": 0.1, "decay_every": 2, "log_every": 1}
+    small_run(tmp_path, small_vae(), 5, **options)
+    rates = [row["learning_rate"] for row in rows(tmp_path)]
+    assert rates == pytest.approx([0.5, 0.5, 0.05, 0.05, 0.005])
+
+
+def test_another_seed_is_another_run(tmp_path):
+    for name, seed in {"a": 1, "b": 1, "c": 2}.items():
+        torch.manual_seed(0)
+        small_run(tmp_path / name, small_vae(), 3, seed=seed)
+    assert_same_run(tmp_path / "a", tmp_path / "b")
+    assert rows(tmp_path / "a")[0]["loss"] != rows(tmp_path / "c")[0]["loss"]
+
+
+def interrupt_in_batch(monkeypatch, iteration):
+    def stop(trainer):
+        raise KeyboardInterrupt
+
+    at(iteration, stop, "draw", monkeypatch)
+
+
+def press_ctrl_c_in_step(monkeypatch, iteration):
+    at(iteration, lambda trainer: signal.raise_signal(signal.SIGINT), "update", monkeypatch)
+
+
+@pytest.mark.parametrize("elbo", ["analytic", "trace"])
+@pytest.mark.parametrize(("stop", "done"), [(interrupt_in_batch, 7), (press_ctrl_c_in_step, 8)])
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, elbo, stop, done):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    torch.manual_seed(0)
+    small_run(whole, small_vae(), elbo=elbo)
+    torch.manual_seed(0)
+    with monkeypatch.context() as patch:
+        stop(patch, 7)
+        with pytest.raises(TrainingInterrupted, match=f"(?s){done} of 12.*--resume"):
+            small_run(cut, small_vae(), elbo=elbo)
+    assert read_checkpoint(checkpoint_path(cut)).iteration == done
+    torch.manual_seed(1)  # the fresh weights don't matter
+    small_run(cut, small_vae(), elbo=elbo, resume=True)
+    assert [row["iteration"] for row in rows(cut)] == [5, 10, 12]
+    assert_same_run(whole, cut)
+
+
+def test_a_step_cut_off_halfway_is_not_saved(tmp_path, monkeypatch):
+    def stop(trainer):
+        raise KeyboardInterrupt  # what a second Ctrl-C does
+
+    at(6, stop, "update", monkeypatch)
+    with pytest.raises(TrainingInterrupted, match="4 of 12"):
+        small_run(tmp_path, small_vae())
+
+
+def test_a_longer_run_is_the_same_as_one_planned_so(tmp_path):
+    torch.manual_seed(0)
+    small_run(tmp_path / "a", small_vae(), 12)
+    torch.manual_seed(0)
+    small_run(tmp_path / "b", small_vae(), 7)
+    assert [row["iteration"] for row in rows(tmp_path / "b")] == [5, 7]
+    small_run(tmp_path / "b", small_vae(), 12, resume=True)
+    assert_same_run(tmp_path / "a", tmp_path / "b")
+
+
+def test_rows_after_the_checkpoint_and_half_a_row_are_dropped(tmp_path):
+    small_run(tmp_path, small_vae(), 10)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"iteration": 15}\n{"iter')
+    small_run(tmp_path, small_vae(), 15, resume=True)
+    assert [row["iteration"] for row in rows(tmp_path)] == [5, 10, 15]
+
+
+def test_a_finished_run_says_so(tmp_path, capsys):
+    small_run(tmp_path, small_vae(), 7)
+    before = tensors(tmp_path), (tmp_path / "metrics.jsonl").read_bytes()
+    run = small_run(tmp_path, small_vae(), 7, resume=True)
+    assert "all 7 iterations are done" in capsys.readouterr().err
+    assert (tmp_path / "metrics.jsonl").read_bytes() == before[1]
+    assert all(torch.equal(t, before[0][f"weights.{k}"]) for k, t in weights(run.vae).items())
+
+
+def spoil(part):
+    def act(trainer):
+        with torch.no_grad():
+            next(p for n, p in trainer.loss.named_parameters() if part in n).fill_(torch.nan)
+
+    return act
+
+
+@pytest.mark.parametrize("elbo", ["analytic", "trace"])
+@pytest.mark.parametrize(
+    ("part", "iteration", "term"),
+    [("decoder", 6, "reconstruction"), ("encoder", 10, "reconstruction|entropy")],
+)
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(
+    tmp_path, monkeypatch, elbo, part, iteration, term
+):
+    at(iteration - 1, spoil(part), "draw", monkeypatch)
+    # three iterations later there is still no checkpoint or row, and the first bad one is named
+    message = rf"iteration {iteration}: ({term}) is not finite \(learning rate 0.001\)"
+    with pytest.raises(TrainingDiverged, match=message) as caught:
+        small_run(tmp_path, small_vae(), elbo=elbo, checkpoint_every=4, log_every=20)
+    good = 4 * ((iteration - 1) // 4)
+    assert f"checkpoint of iteration {good} is kept" in str(caught.value)
+    assert read_checkpoint(checkpoint_path(tmp_path)).iteration == good
+    assert all(t.isfinite().all() for t in weights(load(tmp_path)).values())
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path, monkeypatch):
+    original = Trainer.update
+
+    def update(self, iteration, videos):
+        values = original(self, iteration, videos)
+        if iteration == 7:
+            spoil("decoder")(self)
+        return values
+
+    monkeypatch.setattr(Trainer, "update", update)
+    with pytest.raises(TrainingDiverged, match="iteration 8: the weights"):
+        small_run(tmp_path, small_vae())
+    assert read_checkpoint(checkpoint_path(tmp_path)).iteration == 4
+
+
+class Loud(BouncingDigits):
+    def batch(self, num_videos, generator):
+        clips = super().batch(num_videos, generator)
+        clips.videos.mul_(255)
+        return clips
+
+
+BAD = {
+    "iterations": ({"iterations": 0}, "iterations: got 0"),
+    "videos": ({"videos": -1}, "videos: got -1"),
+    "elbo": ({"elbo": "exact"}, "elbo: got 'exact'"),
+    "rate": ({"learning_rate": float("nan")}, "learning_rate: got nan"),
+    "seed": ({"seed": -1}, "seed: got -1"),
+    "precision": ({"precision": "half"}, "precision: got 'half'"),
+    "device": ({"device": "gpu"}, "device: got 'gpu'"),
+    "range": ({"data": small_data(Loud)}, "range|\\[0, 1\\]"),
+    "shape": ({"data": BouncingDigits(num_frames=4)}, r"videos: got \(1, 4, 1, 64, 64\)"),
+    "frames": ({"data": BouncingDigits(num_frames=5, image_size=32)}, "frames: got 5"),
+    "resume": ({"resume": True}, "no run"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_refused_before_anything_is_written(tmp_path, case):
+    options, message = BAD[case]
+    with pytest.raises(InputError, match=message):
+        small_run(tmp_path / "run", small_vae(), **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="asks for what isn't there")
+def test_an_absent_gpu_is_named(tmp_path):
+    with pytest.raises(InputError, match="device: got 'cuda'"):
+        small_run(tmp_path / "run", small_vae(), device="cuda")
+
+
+def test_a_run_is_neither_overwritten_nor_changed(tmp_path):
+    small_run(tmp_path, small_vae(), 2)
+    with pytest.raises(InputError, match="holds a run"):
+        small_run(tmp_path, small_vae(), 2)
+    with pytest.raises(InputError, match="videos: the run has 4, not 5"):
+        small_run(tmp_path, small_vae(), 2, videos=5, seed=3, resume=True)
+    with pytest.raises(InputError, match=r"iterations: .* 2.* 1"):
+        small_run(tmp_path, small_vae(), 1, resume=True)
