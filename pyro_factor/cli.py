@@ -1,0 +1,183 @@
+"""Commands; what they need is imported when they run, so that --help is quick."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+from tyro.conf import Positional, subcommand
+
+from . import flags
+from .config import read_config
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from .inference.runs import Run
+
+QUICKSTART_ITERATIONS = 300  # about 4 minutes on 2 cores
+QUICKSTART_VIDEOS = 16
+
+Device = Annotated[str, tyro.conf.arg(help="auto, cpu, cuda or cuda:N.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quickstart:
+    """Train on embedded digits for about 4 minutes, evaluate, and draw the figures."""
+
+    folder: Path = Path("runs/quickstart")
+    """The run folder; an unfinished run in it goes on."""
+    iterations: int = QUICKSTART_ITERATIONS
+    """Steps of the optimiser."""
+    seed: int = 0
+    """Seed of weights, clips and latent draws."""
+    device: Device = "auto"
+
+    def __call__(self) -> None:
+        """Run the command."""
+        from .inference.runs import config_path
+
+        resume = config_path(self.folder).exists()
+        config = flags.describe(
+            flags.RunFlags(
+                videos=QUICKSTART_VIDEOS,
+                iterations=self.iterations,
+                seed=self.seed,
+                device=self.device,
+                checkpoint_every=100,
+                log_every=10,
+            )
+        )
+        run = _train(config, self.folder, resume)
+        _score(run)
+        _draw(run)
+        print(f"Everything is in {self.folder}: scores.json, metrics.jsonl, figures/swap.png ...")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(flags.RunFlags):
+    """Train a video VAE; the defaults are the paper's schedule."""
+
+    folder: Path | None = None
+    """The run folder; by default runs/DATASET-PRIOR-ELBO-SEED."""
+    resume: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Go on with the run in the folder; other flags are then the run's own."""
+
+    def __call__(self) -> None:
+        """Run the command."""
+        _train(flags.describe(self), self.run_folder, self.resume)
+        print(f"Next: pyro-factor evaluate {shlex.quote(str(self.run_folder))}")
+
+    @property
+    def run_folder(self) -> Path:
+        """The folder given, or one named after the run."""
+        prior = self.prior.rpartition(":")[-1]
+        name = f"{self.dataset}-{prior}-{self.elbo}-{self.seed}"
+        return self.folder or Path("runs", name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Score a run: four accuracies, the D-score and its ceiling, the test ELBO."""
+
+    run: Positional[Path]
+    """The run folder."""
+    frames: int | None = None
+    """Frames in a clip; by default the model's own."""
+    split: Literal["test", "validation"] = "test"
+    """Which digits to score on."""
+    device: Device = "auto"
+
+    def __call__(self) -> None:
+        """Run the command."""
+        _score(_load(self.run, self.device), num_frames=self.frames, split=self.split)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """Draw the figures of a run."""
+
+    run: Positional[Path]
+    """The run folder."""
+    device: Device = "auto"
+
+    def __call__(self) -> None:
+        """Run the command."""
+        _draw(_load(self.run, self.device))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: The words after `pyro-factor`; by default the process's own.
+
+    Returns:
+        The exit code: 0, 1 for a training that diverged, 2 for bad input, 130 for Ctrl-C.
+    """
+    try:
+        _parse(arguments)()
+    except (InputError, ArithmeticError, KeyboardInterrupt) as error:
+        print(str(error) or "Stopped.", file=sys.stderr)
+        codes = {InputError: 2, KeyboardInterrupt: 130}
+        return next((code for kind, code in codes.items() if isinstance(error, kind)), 1)
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> Any:
+    command = _parsed(arguments, Train())
+    if isinstance(command, Train) and command.resume:
+        # once more, with the run's own values as the defaults
+        stored = read_config(command.run_folder / "config.json")
+        command = _parsed(arguments, Train(**flags.values(stored)))
+    return command
+
+
+def _parsed(arguments: Sequence[str] | None, train: Train) -> Any:
+    commands = (
+        Annotated[Quickstart, subcommand("quickstart")]
+        | Annotated[Train, subcommand("train", default=train)]
+        | Annotated[Evaluate, subcommand("evaluate")]
+        | Annotated[Figures, subcommand("figures")]
+    )
+    about = "Factored temporal priors for video VAEs."
+    return tyro.cli(commands, prog="pyro-factor", description=about, args=arguments)
+
+
+def _train(config: Any, folder: Path, resume: bool) -> "Run":
+    import torch
+
+    from .inference.allocator import keep_freed_memory
+    from .inference.runs import build_data, build_vae
+    from .inference.training import train
+
+    keep_freed_memory()
+    torch.manual_seed(config.training.seed)
+    data, vae = build_data(config), build_vae(config)
+    return train(vae, data, folder=folder, resume=resume, **config.training.model_dump())
+
+
+def _load(folder: Path, device: str) -> "Run":
+    from .inference.hardware import choose_device
+    from .inference.runs import load_run
+
+    run = load_run(folder)
+    run.vae.to(choose_device(device))
+    return run
+
+
+def _score(run: "Run", **options: Any) -> None:
+    from rich.console import Console
+
+    from .evaluation import evaluate, score_tables
+
+    Console().print(score_tables(evaluate(run, **options)))
+
+
+def _draw(run: "Run") -> None:
+    from .evaluation import figures
+
+    for path in figures(run):
+        print(path)
