@@ -141,6 +141,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
+@pytest.mark.usefixtures("unchecked")
 def test_bad_input_gets_a_message_and_exit_code_2(tmp_path, capsys, case):
     (tmp_path / "my_prior.py").write_text(MY_PRIOR)
     command, message = BAD[case]

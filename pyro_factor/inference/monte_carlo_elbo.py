@@ -1,6 +1,6 @@
 """Pyro's Monte-Carlo ELBO, with its terms on record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from pyro.infer import Trace_ELBO
@@ -19,10 +19,18 @@ class RecordedTrace_ELBO(Trace_ELBO):
 
     last_terms: Terms
 
-    def _get_trace(
+    def _get_traces(
         self, model: Callable, guide: Callable, args: tuple, kwargs: dict
-    ) -> tuple[Trace, Trace]:
-        model_trace, guide_trace = super()._get_trace(model, guide, args, kwargs)
+    ) -> Iterator[tuple[Trace, Trace]]:
+        totals: Terms = {}
+        for model_trace, guide_trace in super()._get_traces(model, guide, args, kwargs):
+            for name, value in self._terms(model_trace, guide_trace).items():
+                totals[name] = totals.get(name, 0.0) + value
+            yield model_trace, guide_trace
+        self.last_terms = totals
+
+    def _terms(self, model_trace: Trace, guide_trace: Trace) -> Terms:
+        """One trace's part of the mean over particles."""
         draws = latent_sites(guide_trace)
         exact = {name: site for name, site in draws.items() if is_exact_conditional(site)}
         frames = {name: site for name, site in draws.items() if name not in exact}
@@ -32,10 +40,8 @@ class RecordedTrace_ELBO(Trace_ELBO):
             "entropy": -_log_prob(frames),
             "prior": _log_prob(latent_sites(model_trace)) - _log_prob(exact),
         }
-        particles = self.num_particles if self.vectorize_particles else 1
-        items = num_items(model_trace) * particles
-        self.last_terms = {name: value.detach() / items for name, value in terms.items()}
-        return model_trace, guide_trace
+        items = num_items(model_trace) * self.num_particles
+        return {name: value.detach() / items for name, value in terms.items()}
 
 
 def _log_prob(sites: Sites) -> Tensor:

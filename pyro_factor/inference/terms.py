@@ -3,8 +3,9 @@
 from typing import Any
 
 from pyro.poutine import Trace
-from pyro.poutine.util import site_is_subsample
 from torch import Tensor
+
+from ..models.program import sample_sites
 
 Terms = dict[str, Tensor]
 Sites = dict[str, dict[str, Any]]
@@ -15,20 +16,12 @@ PARTICLES = "num_particles_vectorized"  # Pyro's plate over particles
 
 def latent_sites(trace: Trace) -> Sites:
     """The sites of a trace that are drawn, by name."""
-    return {
-        name: site
-        for name, site in trace.nodes.items()
-        if site["type"] == "sample" and not site["is_observed"] and not site_is_subsample(site)
-    }
+    return {s["name"]: s for s in sample_sites(trace) if not s["is_observed"]}
 
 
 def observed_sites(trace: Trace) -> Sites:
     """The sites of a trace that are observed, by name."""
-    return {
-        name: site
-        for name, site in trace.nodes.items()
-        if site["type"] == "sample" and site["is_observed"] and not site_is_subsample(site)
-    }
+    return {s["name"]: s for s in sample_sites(trace) if s["is_observed"]}
 
 
 def is_exact_conditional(site: dict[str, Any]) -> bool:

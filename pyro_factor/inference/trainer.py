@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from pyro.nn import PyroModule
 from torch import Tensor
 
 from ..config import TrainingConfig
@@ -37,7 +36,6 @@ class Trainer:
         self.elbo: AnalyticKL_ELBO | RecordedTrace_ELBO = ESTIMATORS[config.elbo](
             num_particles=config.particles, max_plate_nesting=vae.max_plate_nesting
         )
-        _keep_parameters_local(vae)
         self.loss = self.elbo(vae.model, vae.guide)
         self.names: dict[Tensor, str] = {
             parameter: name for name, parameter in vae.named_parameters()
@@ -104,12 +102,3 @@ class Trainer:
                 state[key] = torch.empty_like(parameter).copy_(state[key]).detach()
             if state:
                 self.optimiser.state[parameter] = state
-
-
-def _keep_parameters_local(vae: VideoVAE) -> None:
-    """Prepare modules that were made without Pyro's setting `module_local_params` for it."""
-    for module in vae.modules():
-        if isinstance(module, PyroModule):
-            context = module._pyro_context
-            if not hasattr(context, "param_state"):
-                context.param_state = {"params": {}, "constraints": {}}

@@ -2,9 +2,9 @@
 
 from . import priors
 from .closed_forms import REGISTRY, closed_form
-from .exact_conditional import ExactConditional, InvalidPairError
-from .gaussian_form import DegeneratePrior, GaussianForm, gaussian_form
-from .layout import NotGaussianPrior
+from .errors import DegeneratePrior, InvalidPairError, NotGaussianPrior
+from .exact_conditional import ExactConditional
+from .gaussian_form import GaussianForm, gaussian_form
 from .networks import Decoder, Encoder
 from .random_walk import GaussianRandomWalk
 from .video_vae import VideoVAE

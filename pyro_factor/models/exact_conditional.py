@@ -10,6 +10,8 @@ from pyro.distributions import TorchDistribution
 from torch import Size, Tensor
 from torch.distributions import Distribution, constraints, register_kl
 
+from .errors import InvalidPairError
+
 
 class ExactConditional(TorchDistribution):
     """N(loc, scale_tril scale_trilᵀ) over the entries of one draw, in the draw's own shape.
@@ -80,10 +82,6 @@ class ExactConditional(TorchDistribution):
         entries = entries - self.scale_tril.diagonal().log()
         entries = entries.reshape(*entries.shape[:-1], *self._shape)
         return entries.sum(tuple(range(-self.event_dim, 0))) if self.event_dim else entries
-
-
-class InvalidPairError(ValueError):
-    """An estimator was asked for a pair of model and guide on which it is not valid."""
 
 
 @register_kl(ExactConditional, Distribution)

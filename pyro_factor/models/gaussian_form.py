@@ -1,11 +1,8 @@
 """The Gaussian form of a prior: p(h) in closed form, global draws integrated out exactly.
 
-If every draw is Gaussian with a mean affine in earlier draws and a scale that depends on none, then
-all draws z are jointly Gaussian and h is affine in z (design, section 3):
+    log p(h) = log p(m) - ½ (h - m)ᵀ P (h - m)
 
-    log p(z) = c + bᵀz - ½ zᵀPz,        h = Az + a.
-
-c, b and P are read off a Pyro trace; integrating a global draw out is a Schur complement.
+m and P follow from the joint density of all draws by a Schur complement (design, section 3).
 """
 
 import math
@@ -18,16 +15,14 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 from torch.distributions.transforms import ReshapeTransform
 
-from ..errors import InputError
 from .closed_forms import entropy
-from .layout import Layout, Prior, algebra, read_layout, run_prior
+from .errors import DegeneratePrior
+from .joint import Joint
 from .linearity import check_linear_gaussian, split
+from .program import Prior, algebra
+from .read_layout import read_layout
 
 RANK_TOLERANCE = 1e-10  # smallest over largest eigenvalue of a covariance that has full rank
-
-
-class DegeneratePrior(InputError):
-    """p(h) has no density: some combination of the entries of h is fixed."""
 
 
 @dataclass(frozen=True)
@@ -94,25 +89,6 @@ class GaussianForm:
         return dist.TransformedDistribution(normal, [shape])
 
 
-@dataclass(frozen=True)
-class GlobalConditional:
-    """p(g | h) = N(offset - gain h, (scale_tril scale_trilᵀ)): global draws given the frames'.
-
-    Args:
-        offset: (G,), G the entries of all global draws.
-        gain: (G, N·D).
-        scale_tril: (G, G), in the order of the draws, so that it factors draw by draw.
-    """
-
-    offset: Float[Tensor, "globals"]
-    gain: Float[Tensor, "globals entries"]
-    scale_tril: Float[Tensor, "globals globals"]
-
-    def loc(self, h: Float[Tensor, "*videos frames features"]) -> Float[Tensor, "*videos globals"]:
-        """The conditional mean, in float64."""
-        return self.offset.to(h.device) - h.double().flatten(-2) @ self.gain.to(h.device).T
-
-
 def gaussian_form(prior: Prior, num_frames: int) -> GaussianForm:
     """Read the Gaussian form of a prior off its program.
 
@@ -133,60 +109,6 @@ def gaussian_form(prior: Prior, num_frames: int) -> GaussianForm:
     with algebra():
         check_linear_gaussian(prior, layout)
         return marginal_form(Joint(prior, layout))
-
-
-class Joint:
-    """log p(z) of all draws of a linear-Gaussian prior: c + bᵀz - ½ zᵀPz. Use inside `algebra`.
-
-    Args:
-        prior: A prior that is known to be linear-Gaussian.
-        layout: Its layout.
-    """
-
-    def __init__(self, prior: Prior, layout: Layout) -> None:
-        self.layout = layout
-        size = sum(draw.shape.numel() for draw in layout.draws)
-        constant, _ = _log_joint(prior, layout, torch.zeros(size))
-        self.learned = constant.requires_grad
-        self._z = torch.zeros(size, requires_grad=True)
-        log_prob, self._h = _log_joint(prior, layout, self._z)
-        (self._gradient,) = torch.autograd.grad(log_prob, self._z, create_graph=True)
-        self.constant = self._keep(log_prob)
-        self.linear = self._keep(self._gradient)
-
-    def precision(self, rows: Tensor) -> Float[Tensor, "rows draws"]:
-        """Return some rows of P: minus the Hessian of log p(z)."""
-        return -self._jacobian(self._gradient, rows)
-
-    def affine(self) -> tuple[Float[Tensor, "entries draws"], Float[Tensor, "entries"]]:
-        """Return A and a of h = Az + a."""
-        h = self._h.flatten()
-        return self._jacobian(h, torch.arange(len(h))), self._keep(h)
-
-    def places(self) -> tuple[Tensor, Tensor]:
-        """Where z holds the entries of h, in their order, and the global draws' entries."""
-        sizes = [draw.shape.numel() for draw in self.layout.draws]
-        spots = torch.arange(sum(sizes)).split(sizes)
-        frames = torch.empty(self.layout.num_frames * self.layout.num_features, dtype=torch.long)
-        for draw, spot in zip(self.layout.draws, spots, strict=True):
-            if draw.index is not None:
-                frames[draw.index.flatten()] = spot
-        pairs = zip(self.layout.draws, spots, strict=True)
-        return frames, torch.cat([torch.arange(0), *(s for d, s in pairs if d.index is None)])
-
-    def _jacobian(self, outputs: Tensor, rows: Tensor) -> Tensor:
-        (jacobian,) = torch.autograd.grad(
-            outputs,
-            self._z,
-            torch.eye(len(outputs))[rows],
-            retain_graph=True,
-            create_graph=self.learned,
-            is_grads_batched=True,
-        )
-        return jacobian
-
-    def _keep(self, value: Tensor) -> Tensor:
-        return value if self.learned else value.detach()
 
 
 def marginal_form(joint: Joint) -> GaussianForm:
@@ -213,19 +135,6 @@ def marginal_form(joint: Joint) -> GaussianForm:
     return GaussianForm(loc.reshape(shape), precision, constant + 0.5 * linear @ loc)
 
 
-def global_conditional(joint: Joint) -> GlobalConditional:
-    """Return p(g | h), the exact conditional of the global draws given the frames' (section 3)."""
-    frames, globals_ = joint.places()
-    rows = joint.precision(globals_)
-    # z_g | z_f ~ N(P_gg⁻¹ (b_g - P_gf z_f), P_gg⁻¹)
-    covariance = torch.cholesky_inverse(torch.linalg.cholesky(rows[:, globals_]))
-    return GlobalConditional(
-        offset=covariance @ joint.linear[globals_],
-        gain=covariance @ rows[:, frames],
-        scale_tril=torch.linalg.cholesky(covariance),
-    )
-
-
 def _pushed_forward(joint: Joint, shape: tuple[int, int]) -> GaussianForm:
     """N(A E[z] + a, A Cov[z] Aᵀ), where the entries of h are not draws themselves."""
     factor = torch.linalg.cholesky(joint.precision(torch.arange(len(joint.linear))))
@@ -250,8 +159,3 @@ def _check_rank(joint: Joint, matrix: Tensor, covariance: Tensor) -> None:
         f"prior: p(h) has no density, since draw {', '.join(names) or 'none'} does not fill the "
         "entries of h it is used in; let every entry of h have a draw or noise of its own"
     )
-
-
-def _log_joint(prior: Prior, layout: Layout, z: Tensor) -> tuple[Tensor, Tensor]:
-    h, sites = run_prior(prior, layout.num_frames, split(z, layout))
-    return torch.stack([s["fn"].log_prob(s["value"]).sum() for s in sites]).sum(), h

@@ -11,7 +11,9 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from .layout import Layout, NotGaussianPrior, Prior, run_prior
+from .errors import NotGaussianPrior
+from .layout import Layout
+from .program import Prior, run_prior
 from .random_walk import GaussianRandomWalk
 
 MAGNITUDES = (1.0, 10.0, 1000.0)

@@ -7,15 +7,13 @@ import pyro
 from torch import Tensor
 
 from .closed_forms import closed_form
-from .gaussian_form import (
-    GaussianForm,
-    GlobalConditional,
-    Joint,
-    global_conditional,
-    marginal_form,
-)
-from .layout import CLIPS, Layout, Prior, algebra, read_layout
+from .gaussian_form import GaussianForm, marginal_form
+from .global_conditional import GlobalConditional, global_conditional
+from .joint import Joint
+from .layout import Layout
 from .linearity import check_linear_gaussian
+from .program import Prior, algebra
+from .read_layout import CLIPS, read_layout
 
 Part = TypeVar("Part", GaussianForm, GlobalConditional)
 

@@ -40,13 +40,14 @@ class GaussianRandomWalk(TorchDistribution):
         initial_scale: float | Tensor = 1.0,
         validate_args: bool | None = None,
     ) -> None:
-        scale, initial_scale, _ = torch.broadcast_tensors(
+        self.scale: Tensor
+        self.initial_scale: Tensor
+        self.scale, self.initial_scale, _ = torch.broadcast_tensors(
             torch.as_tensor(scale, dtype=_dtype(scale)),
             torch.as_tensor(initial_scale, dtype=_dtype(initial_scale)),
             torch.empty(num_features),
         )
-        self.scale, self.initial_scale = scale, initial_scale
-        super().__init__(scale.shape[:-1], Size([num_frames, num_features]), validate_args)
+        super().__init__(self.scale.shape[:-1], Size([num_frames, num_features]), validate_args)
 
     @property
     def step_scales(self) -> Float[Tensor, "*batch frames features"]:

@@ -77,7 +77,7 @@ class VideoGuide(PyroModule):
                 mean, scale_tril[start:stop, start:stop], layout.padded_shape(draw), draw.event_dim
             )
             with _plates(draw):
-                value = pyro.sample(draw.name, q, infer={"exact_conditional": True})
+                value = pyro.sample(draw.name, q, infer={"exact_conditional": True})  # type: ignore[arg-type]
             noise, start = torch.cat([noise, q.whiten(value)], -1), stop
 
 

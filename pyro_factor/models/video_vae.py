@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 
+import pyro
 import pyro.distributions as dist
 from jaxtyping import Float
 from pyro import poutine
 from torch import Tensor, nn
 
 from ..errors import require
-from .layout import Prior
 from .networks import Decoder, Encoder, ImageShape, check_sizes
 from .prior_reader import PriorReader
+from .program import Prior
 from .video_guide import VideoGuide
 from .video_model import VideoModel
 
@@ -50,16 +51,18 @@ class VideoVAE(nn.Module):
         require(num_frames > 0, "num_frames", num_frames, "give 1 or more")
         require(0 < beta < float("inf"), "beta", beta, "give a positive, finite weight")
         check_sizes(image_shape, channels, hidden)
-        self.num_frames, self.beta, self.image_shape = num_frames, beta, tuple(image_shape)
+        self.num_frames, self.beta, self.image_shape = num_frames, beta, image_shape
         self.channels, self.hidden = tuple(channels), hidden
         reader = PriorReader(prior)
         layout = reader.layout(num_frames)
         if layout.global_draws:
             reader.conditional(num_frames)  # so that a prior that has none is refused here
         self.num_features = layout.num_features
-        sizes = (self.num_features, self.image_shape, self.channels, hidden)
-        self.model = VideoModel(reader, decoder or Decoder(*sizes), beta, self.image_shape)
-        self.guide = VideoGuide(reader, encoder or Encoder(*sizes), beta, self.image_shape)
+        sizes = (self.num_features, image_shape, self.channels, hidden)
+        # a PyroModule made with this setting also works without it, but not the other way round
+        with pyro.settings.context(module_local_params=True):
+            self.model = VideoModel(reader, decoder or Decoder(*sizes), beta, image_shape)
+            self.guide = VideoGuide(reader, encoder or Encoder(*sizes), beta, image_shape)
 
     @property
     def prior(self) -> Prior:

@@ -22,7 +22,10 @@ def check_videos(videos: Tensor, image_shape: ImageShape) -> None:
     shape = tuple(videos.shape)
     wanted = f"give clips (videos, frames, {channels}, {height}, {width})"
     require(
-        len(shape) == 5 and 0 not in shape and shape[2:] == image_shape, "videos", shape, wanted
+        len(shape) == 5 and 0 not in shape and shape[2:] == tuple(image_shape),
+        "videos",
+        shape,
+        wanted,
     )
     require(videos.is_floating_point(), "videos", videos.dtype, "give floats in [0, 1]")
     if is_validation_enabled():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyro_factor import InputError, VideoVAE, priors
-from pyro_factor.models.layout import read_layout
+from pyro_factor.models.read_layout import read_layout
 
 FACTORS = {
     examples.vectorised: {"hs": [0, 1], "ht": [2, 3]},

@@ -206,3 +206,11 @@ def test_wrong_arguments_are_named(changes, message):
 def test_wrong_codes_are_named():
     with pytest.raises(InputError, match=r"h: got \(3, 4, 5\)"):
         small().decode(torch.zeros(3, 4, 5))
+
+
+def test_a_prior_that_fails_is_explained():
+    def prior(num_frames):
+        raise KeyError("missing")
+
+    with pytest.raises(InputError, match=r"prior: run for 4 frames it failed \(KeyError"):
+        small(prior)

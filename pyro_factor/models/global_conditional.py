@@ -1,0 +1,41 @@
+"""The exact Gaussian conditional of a prior's global draws, given the frames' draws."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .joint import Joint
+
+
+@dataclass(frozen=True)
+class GlobalConditional:
+    """p(g | h) = N(offset - gain h, (scale_tril scale_trilᵀ)): global draws given the frames'.
+
+    Args:
+        offset: (G,), G the entries of all global draws.
+        gain: (G, N·D).
+        scale_tril: (G, G), in the order of the draws, so that it factors draw by draw.
+    """
+
+    offset: Float[Tensor, "globals"]
+    gain: Float[Tensor, "globals entries"]
+    scale_tril: Float[Tensor, "globals globals"]
+
+    def loc(self, h: Float[Tensor, "*videos frames features"]) -> Float[Tensor, "*videos globals"]:
+        """The conditional mean, in float64."""
+        return self.offset.to(h.device) - h.double().flatten(-2) @ self.gain.to(h.device).T
+
+
+def global_conditional(joint: Joint) -> GlobalConditional:
+    """Return p(g | h), the exact conditional of the global draws given the frames' (section 3)."""
+    frames, globals_ = joint.places()
+    rows = joint.precision(globals_)
+    # z_g | z_f ~ N(P_gg⁻¹ (b_g - P_gf z_f), P_gg⁻¹)
+    covariance = torch.cholesky_inverse(torch.linalg.cholesky(rows[:, globals_]))
+    return GlobalConditional(
+        offset=covariance @ joint.linear[globals_],
+        gain=covariance @ rows[:, frames],
+        scale_tril=torch.linalg.cholesky(covariance),
+    )

@@ -1,0 +1,135 @@
+"""Finding out a prior's layout, and that it is a generative program of the right shape.
+
+Entries of draws and of h are matched by bit equality of their values over repeated runs.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyro
+import torch
+from pyro import poutine
+from torch import Tensor
+
+from ..errors import InputError
+from .errors import NotGaussianPrior
+from .layout import Draw, Layout
+from .program import Prior, algebra, explained, run_prior
+
+CLIPS = "clips"  # the plate over clips that encloses a prior
+
+
+def read_layout(prior: Prior, num_frames: int) -> Layout:
+    """Run a prior and find out which of its draws belong to frames and which are global.
+
+    Args:
+        prior: A Pyro model function of the number of frames that returns h, (..., N, D).
+        num_frames: N.
+
+    Returns:
+        The layout, also checked under a plate over clips.
+
+    Raises:
+        InputError: The prior fails, returns another shape, or isn't a generative program
+            (it observes, masks, rescales or subsamples).
+    """
+    with algebra():
+        with explained(f"prior: run for {num_frames} frames it failed", "mend it"):
+            h, sites = run_prior(prior, num_frames)
+        _check_sites(sites)
+        _check_shape(h, num_frames)
+        nesting = max((-f.dim for s in sites for f in _plates(s)), default=0)
+        places = _find(h, sites)
+        # a second run tells a draw from a value that happened to be equal
+        places[places != _find(*run_prior(prior, num_frames))] = -1
+        layout = _layout(h, sites, places, nesting)
+        _check_clips(prior, layout)
+    return layout
+
+
+def _plates(site: dict[str, Any]) -> list[Any]:
+    return [f for f in site["cond_indep_stack"] if f.vectorized]
+
+
+def _check_sites(sites: Sequence[dict[str, Any]]) -> None:
+    for site in sites:
+        name = site["name"]
+        if site["is_observed"]:
+            raise NotGaussianPrior(
+                f"prior: site {name!r} is observed; a prior only draws, "
+                "so take the observation or the factor out of it"
+            )
+        if site["mask"] is not None:
+            raise NotGaussianPrior(f"prior: draw {name!r} is masked; draw only what is needed")
+        if not isinstance(site["scale"], float) or site["scale"] != 1.0:
+            raise NotGaussianPrior(
+                f"prior: draw {name!r} is rescaled or subsampled; "
+                "draw all of it once, and weigh the KL with VideoVAE(beta=...)"
+            )
+
+
+def _check_shape(h: Any, num_frames: int) -> None:
+    shape = tuple(h.shape) if isinstance(h, Tensor) else type(h).__name__
+    good = isinstance(h, Tensor) and h.dim() == 2 and h.shape[0] == num_frames and h.shape[1] > 0
+    if not good:
+        raise InputError(
+            f"prior: returned {shape} for num_frames={num_frames}; "
+            f"return the per-frame code h, of shape (..., {num_frames}, features)"
+        )
+
+
+def _check_clips(prior: Prior, layout: Layout) -> None:
+    """Run the prior as the model will, under a plate over clips left of its own plates."""
+    num_clips = layout.num_frames + layout.num_features + 1  # no other size it could be taken for
+    expected = (num_clips, layout.num_frames, layout.num_features)
+    advice = (
+        "count dimensions from the right (dim=-1), declare a draw's features with "
+        ".to_event(...) or a plate, and leave the clips to the enclosing plate"
+    )
+    run = f"prior: run for {num_clips} clips of {layout.num_frames} frames"
+    dim = -1 - layout.plate_nesting  # of all the prior's own plates
+    with (
+        explained(f"{run} it failed", advice),
+        poutine.block(),
+        pyro.plate(CLIPS, num_clips, dim=dim),
+    ):
+        shape = tuple(prior(layout.num_frames).shape)
+    if shape != expected:
+        raise InputError(f"{run} it returned {shape}, not {expected}; {advice}")
+
+
+def _find(h: Tensor, sites: Sequence[dict[str, Any]]) -> Tensor:
+    """For every entry of h, which entry of the draws laid end to end it is; -1 for none."""
+    if not sites:
+        raise NotGaussianPrior("prior: it draws nothing; use pyro.sample")
+    draws, order = torch.cat([s["value"].flatten().to(h.dtype) for s in sites]).sort()
+    place = torch.searchsorted(draws, h.detach().flatten()).clamp(max=len(draws) - 1)
+    return torch.where(draws[place] == h.flatten(), order[place], -1)
+
+
+def _layout(h: Tensor, sites: list[dict[str, Any]], places: Tensor, nesting: int) -> Layout:
+    sizes = [s["value"].numel() for s in sites]
+    # how often each entry of the draws appears in h
+    counts = torch.bincount(places[places >= 0], minlength=sum(sizes))
+    used = [bool((count == 1).all()) for count in counts.split(sizes)]
+    unused = [bool((count == 0).all()) for count in counts.split(sizes)]
+    whole = all(a or b for a, b in zip(used, unused, strict=True))
+    direct = bool((places >= 0).all()) and whole
+    entry = torch.empty(sum(sizes), dtype=torch.long)
+    entry[places[places >= 0]] = torch.arange(len(places))[places >= 0]
+    draws = [
+        _draw(site, index if direct and frames else None)
+        for site, index, frames in zip(sites, entry.split(sizes), used, strict=True)
+    ]
+    return Layout(h.shape[0], h.shape[1], nesting, tuple(draws), direct)
+
+
+def _draw(site: dict[str, Any], index: Tensor | None) -> Draw:
+    shape = site["value"].shape
+    return Draw(
+        name=site["name"],
+        shape=shape,
+        event_dim=site["fn"].event_dim,
+        plates=tuple((f.name, f.dim, f.size) for f in _plates(site)),
+        index=None if index is None else index.reshape(shape),
+    )
