@@ -86,13 +86,16 @@ class Evaluate:
     """The run folder."""
     frames: int | None = None
     """Frames in a clip; by default the model's own."""
+    clips: int | None = None
+    """Clips to fit the classifiers on, and to score on; by default enough for 19,200 frames."""
     split: Literal["test", "validation"] = "test"
     """Which digits to score on."""
     device: Device = "auto"
 
     def __call__(self) -> None:
         """Run the command."""
-        _score(_load(self.run, self.device), num_frames=self.frames, split=self.split)
+        run = _load(self.run, self.device)
+        _score(run, num_frames=self.frames, clips=self.clips, split=self.split)
 
 
 @dataclass(frozen=True, kw_only=True)

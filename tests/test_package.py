@@ -1,0 +1,72 @@
+"""What is installed, and which room may know which."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# room -> the rooms it may not import
+FORBIDDEN = {
+    "data": {"models", "inference", "evaluation", "cli"},
+    "models": {"data", "inference", "evaluation", "cli"},
+    "inference": {"evaluation", "cli"},
+    "evaluation": {"cli"},
+}
+
+
+def test_the_wheel_holds_the_package_and_no_top_level_rooms(tmp_path):
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names}
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert tops == {"pyro_factor", f"pyro_factor-{version}.dist-info"}
+    sources = {str(path.relative_to(ROOT)) for path in ROOT.glob("pyro_factor/**/*.py")}
+    assert sources <= set(names)
+
+
+@pytest.mark.parametrize("room", ["models", "inference", "evaluation"])
+def test_the_links_at_the_root_lead_into_the_package(room):
+    link = ROOT / room
+    assert link.is_symlink()
+    assert not link.readlink().is_absolute()
+    assert link.resolve() == ROOT / "pyro_factor" / room
+
+
+def imported_rooms(path):
+    """Top-level rooms that a module imports, relatively or by name."""
+    depth = len(path.relative_to(ROOT / "pyro_factor").parts)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level == depth and node.module:
+            yield node.module.split(".")[0]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pyro_factor."):
+            yield node.module.split(".")[1]
+        elif isinstance(node, ast.Import):
+            yield from (
+                alias.name.split(".")[1]
+                for alias in node.names
+                if alias.name.startswith("pyro_factor.")
+            )
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_dependencies_point_one_way(room):
+    for path in (ROOT / "pyro_factor" / room).glob("*.py"):
+        assert not set(imported_rooms(path)) & FORBIDDEN[room], path
+
+
+def test_importing_the_package_is_quick_until_a_name_is_used():
+    slow = ["arviz", "matplotlib", "sklearn", "torchvision"]
+    code = (
+        "import sys, pyro_factor; assert 'torch' not in sys.modules; "
+        "[getattr(pyro_factor, name) for name in pyro_factor.__all__]; "
+        f"assert not set({slow}) & set(sys.modules), set({slow}) & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

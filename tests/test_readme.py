@@ -1,0 +1,86 @@
+"""Every block and command of the README runs."""
+
+import gzip
+import re
+import shlex
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pyro_factor.cli import main
+
+README = Path(__file__).parents[1] / "README.md"
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README.read_text(), re.DOTALL)
+PYTHON = [text for language, text in BLOCKS if language == "python"]
+SHELL = [line for language, text in BLOCKS if language == "sh" for line in text.splitlines()]
+
+# Sizes that make a command of minutes one of seconds; each is a flag of the command itself.
+QUICK = "--iterations 2 --videos 2 --image-size 32 --channels 2 --hidden 4"
+
+
+def test_python_blocks_run_one_after_the_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for block in PYTHON:
+        exec(compile(block, str(README), "exec"), names)
+    assert names["vae"].factors == {"hs": [0, 1], "ht": [2, 3]}
+    assert Path("runs/first/scores.json").exists()
+
+
+def write_idx(path, array):
+    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    path.write_bytes(gzip.compress(header + array.tobytes()))
+
+
+def write_mnist(root):
+    """A tiny MNIST in torchvision's layout, with enough digits to set 5,000 aside."""
+    folder = root / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for name, number in {"train": 5_100, "t10k": 100}.items():
+        images = random.integers(0, 256, (number, 28, 28), dtype=np.uint8)
+        labels = np.arange(number, dtype=np.uint8) % 10
+        write_idx(folder / f"{name}-images-idx3-ubyte.gz", images)
+        write_idx(folder / f"{name}-labels-idx1-ubyte.gz", labels)
+
+
+def shortened(words, root):
+    """The command as printed, but for sizes and the folder of digits."""
+    text = shlex.join(words).replace("DIR", str(root))
+    if words[0] == "train" and "--resume" not in words:
+        text = re.sub(r"--(iterations|videos) \d+", "", text) + " " + QUICK
+    if words[0] == "evaluate":
+        text += " --clips 60"
+    return shlex.split(text)
+
+
+def test_commands_run_in_their_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_mnist(tmp_path / "digits")
+    Path("my_prior.py").write_text(
+        "import torch, pyro, pyro.distributions as dist\n\n"
+        + next(block for block in PYTHON if "def drifting" in block)
+        .split("\n\n\n")[1]
+        .replace("drifting", "my_prior")
+    )
+    commands = [shlex.split(line)[1:] for line in SHELL if line.startswith("pyro-factor")]
+    assert len(commands) >= 7
+    for words in commands:
+        assert main(shortened(words, tmp_path / "digits")) == 0, words
+
+
+@pytest.mark.parametrize("target", re.findall(r"^make (\w+)", "\n".join(SHELL), re.MULTILINE))
+def test_make_targets_exist(target):
+    makefile = (README.parent / "Makefile").read_text()
+    assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_files_that_the_readme_names_exist():
+    text = README.read_text()
+    named = re.findall(r"\]\((docs/[^)#]+)\)", text)
+    named += re.findall(r"`((?:pyro_factor|tests)/[\w/]+\.py)`", text)
+    assert named
+    for name in named:
+        assert (README.parent / name).exists(), name
