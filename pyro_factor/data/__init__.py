@@ -1,6 +1,6 @@
 """Labelled video clips."""
 
-from pyro_factor.data.bouncing_digits import BouncingDigits
-from pyro_factor.data.clips import Clips
+from .bouncing_digits import BouncingDigits
+from .clips import Clips
 
 __all__ = ["BouncingDigits", "Clips"]

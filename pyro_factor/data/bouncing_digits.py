@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from pyro_factor.data.clips import Clips
-from pyro_factor.data.digits import DIGIT_SIZE, SOURCES, SPLITS, load_digits
-from pyro_factor.errors import require
+from ..errors import require
+from .clips import Clips
+from .digits import DIGIT_SIZE, SOURCES, SPLITS, load_digits
 
 
 @dataclass(frozen=True)

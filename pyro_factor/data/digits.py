@@ -15,7 +15,7 @@ from jaxtyping import Int, UInt8
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from pyro_factor.errors import InputError, require
+from ..errors import InputError, require
 
 DIGIT_SIZE = 28
 SPLITS = ("train", "validation", "test")

@@ -1,11 +1,11 @@
 """Scores, tables and figures of trained runs."""
 
-from pyro_factor.evaluation.codes import Codes, Split
-from pyro_factor.evaluation.evaluate import evaluate
-from pyro_factor.evaluation.figures import figures
-from pyro_factor.evaluation.results import Scores, scores_path
-from pyro_factor.evaluation.scores import Accuracies, search, split_accuracies
-from pyro_factor.evaluation.tables import score_tables
+from .codes import Codes, Split
+from .evaluate import evaluate
+from .figures import figures
+from .results import Scores, scores_path
+from .scores import Accuracies, search, split_accuracies
+from .tables import score_tables
 
 __all__ = [
     "Accuracies",

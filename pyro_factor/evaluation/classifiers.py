@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from pyro_factor.errors import require
+from ..errors import require
 
 
 def _linear() -> Any:

@@ -4,10 +4,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyro_factor.errors import require
-from pyro_factor.evaluation.classifiers import CLASSIFIERS, accuracy
-from pyro_factor.evaluation.codes import Split, true_codes
-from pyro_factor.evaluation.gather import (
+from ..errors import require
+from ..inference import AnalyticKL_ELBO
+from ..inference.runs import Run
+from .classifiers import CLASSIFIERS, accuracy
+from .codes import Split, true_codes
+from .gather import (
     STREAMS,
     Gathered,
     batches,
@@ -15,10 +17,8 @@ from pyro_factor.evaluation.gather import (
     gather,
     stream,
 )
-from pyro_factor.evaluation.results import Judgement, Scores, scores_path
-from pyro_factor.evaluation.scores import search, split_accuracies
-from pyro_factor.inference import AnalyticKL_ELBO
-from pyro_factor.inference.runs import Run
+from .results import Judgement, Scores, scores_path
+from .scores import search, split_accuracies
 
 if TYPE_CHECKING:
     import rich.progress

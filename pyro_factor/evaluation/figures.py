@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyro_factor.evaluation.gather import TEST_STREAM, evaluating, stream
-from pyro_factor.evaluation.pictures import reconstruction_figure, swap_figure
-from pyro_factor.evaluation.plots import codes_figure, scores_figure, training_figure
-from pyro_factor.evaluation.results import Scores, scores_path
-from pyro_factor.evaluation.style import save
-from pyro_factor.inference.runs import Run, metrics_path
+from ..inference.runs import Run, metrics_path
+from .gather import TEST_STREAM, evaluating, stream
+from .pictures import reconstruction_figure, swap_figure
+from .plots import codes_figure, scores_figure, training_figure
+from .results import Scores, scores_path
+from .style import save
 
 if TYPE_CHECKING:
     import matplotlib.figure

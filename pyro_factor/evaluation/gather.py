@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pyro_factor.data import BouncingDigits, Clips
-from pyro_factor.evaluation.codes import Codes
-from pyro_factor.models import VideoVAE
+from ..data import BouncingDigits, Clips
+from ..models import VideoVAE
+from .codes import Codes
 
 STREAMS = TRAIN_STREAM, TEST_STREAM = 0, 1
 

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pyro_factor.evaluation.gather import evaluating
-from pyro_factor.evaluation.style import show_strip, styled
-from pyro_factor.models import VideoVAE
+from ..models import VideoVAE
+from .gather import evaluating
+from .style import show_strip, styled
 
 if TYPE_CHECKING:
     import matplotlib.figure

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from pyro_factor.evaluation.results import Scores
-from pyro_factor.evaluation.scores import Accuracies
-from pyro_factor.evaluation.style import COLOURS, MARKERS, styled
+from .results import Scores
+from .scores import Accuracies
+from .style import COLOURS, MARKERS, styled
 
 if TYPE_CHECKING:
     import matplotlib.axes

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pyro_factor.evaluation.codes import Split
-from pyro_factor.evaluation.scores import Accuracies
-from pyro_factor.files import atomic
+from ..files import atomic
+from .codes import Split
+from .scores import Accuracies
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from math import sqrt
 from os import cpu_count
 from typing import NamedTuple
 
-from pyro_factor.errors import require
-from pyro_factor.evaluation.classifiers import accuracy
-from pyro_factor.evaluation.codes import Codes, Split
+from ..errors import require
+from .classifiers import accuracy
+from .codes import Codes, Split
 
 MAX_SEARCHED_FEATURES = 12  # 4,094 splits
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from pyro_factor.files import atomic
+from ..files import atomic
 
 if TYPE_CHECKING:
     import matplotlib.axes

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pyro_factor.evaluation.results import Scores
+from .results import Scores
 
 if TYPE_CHECKING:
     import rich.console

@@ -1,12 +1,13 @@
 """Running a prior's program by itself, and how the algebra on it is done."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pyro
 import torch
 from pyro import poutine
+from pyro.nn import PyroModule
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
@@ -28,7 +29,9 @@ def run_prior(
     Returns:
         What it returns, and its sample sites in order.
     """
-    with poutine.block(), poutine.trace() as tracer, _NoStore(), _Substitute(values or {}):
+    # a PyroModule's parameters are its own, though they pass as pyro.param statements too
+    store = _module_local(prior) if isinstance(prior, PyroModule) else _NoStore()
+    with poutine.block(), poutine.trace() as tracer, store, _Substitute(values or {}):
         h = prior(num_frames)
     return h, sample_sites(tracer.trace)
 
@@ -71,6 +74,15 @@ def explained(what: str, advice: str) -> Iterator[None]:
     except Exception as error:
         cause = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         raise InputError(f"{what} ({cause}); {advice}") from error
+
+
+def _module_local(prior: PyroModule) -> AbstractContextManager:
+    """Keep a PyroModule's parameters out of the global store, however it was made."""
+    for module in prior.modules():
+        # Pyro prepares for this setting only modules that are made with it
+        if isinstance(module, PyroModule) and not hasattr(module._pyro_context, "param_state"):
+            module._pyro_context.param_state = {"params": {}, "constraints": {}}
+    return pyro.settings.context(module_local_params=True)
 
 
 class _Substitute(poutine.messenger.Messenger):

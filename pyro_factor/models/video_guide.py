@@ -37,7 +37,8 @@ class VideoGuide(PyroModule):
         super().__init__()
         self.reader, self.beta, self.image_shape = reader, beta, image_shape
         if isinstance(reader.prior, nn.Module):
-            self.prior = reader.prior  # registered, so that its parameters train
+            # so that its parameters train; it has been run, so it can't become a PyroModule's own
+            self.add_module("prior", reader.prior)
         self.encoder = encoder
 
     def encode(self, videos: Videos) -> dist.Normal:

@@ -8,6 +8,7 @@ import pyro.distributions as dist
 import pytest
 import torch
 from pyro.infer import SVI, TraceMeanField_ELBO
+from pyro.nn import PyroModule, PyroParam
 from torch import nn
 from torch.distributions import kl_divergence
 
@@ -256,3 +257,31 @@ def _static_kl(loc, scale, variance):
     prior = torch.distributions.MultivariateNormal(torch.zeros(FRAMES), covariance)
     q = torch.distributions.MultivariateNormal(loc, torch.diag(scale**2))
     return kl_divergence(q, prior)
+
+
+class LearnedScale(PyroModule):
+    """The factored prior with a static scale that is learned."""
+
+    def __init__(self):
+        super().__init__()
+        self.static_scale = PyroParam(torch.tensor(0.5), dist.constraints.positive)
+
+    def forward(self, num_frames):
+        return priors.factored(num_frames, static_scale=self.static_scale)
+
+
+@pytest.mark.parametrize("elbo", [AnalyticKL_ELBO, RecordedTrace_ELBO])
+def test_a_learned_scale_trains_with_the_networks(elbo):
+    prior = LearnedScale()
+    vae, videos = pair(prior), torch.rand(VIDEOS, FRAMES, 1, 2, 2)
+    loss = elbo()(vae.model, vae.guide)
+    optimizer = torch.optim.Adam(loss.parameters(), lr=0.02)
+    for _ in range(5):
+        optimizer.zero_grad()
+        loss(videos).backward()
+        optimizer.step()
+    assert abs(float(prior.static_scale.detach()) - 0.5) > 0.01
+    # and the form in use is the one of the scale now
+    form = gaussian_form(prior, FRAMES)
+    variance = form.covariance[0, 0] - form.covariance[0, FEATURES]
+    torch.testing.assert_close(variance.detach().float(), prior.static_scale.detach() ** 2)
