@@ -55,6 +55,36 @@ def test_a_prior_from_a_file_trains_evaluates_and_loads(tmp_path, capsys):
     assert "pyro-factor evaluate runs/mine" in capsys.readouterr().out
 
 
+MADE_PRIOR = """
+import functools
+from pyro.nn import PyroModule, PyroParam
+import torch
+from pyro_factor import priors
+
+class Learned(PyroModule):
+    def __init__(self):
+        super().__init__()
+        self.scale = PyroParam(torch.tensor(0.3), torch.distributions.constraints.positive)
+
+    def forward(self, num_frames):
+        return priors.factored(num_frames, static_scale=self.scale)
+
+def make(features):
+    return lambda num_frames: priors.slow(num_frames, features)
+
+learned, made = Learned(), make(2)
+"""
+
+
+@pytest.mark.parametrize("name", ["learned", "made"])
+def test_a_prior_that_a_file_makes_is_found_again(tmp_path, name):
+    (tmp_path / "my_prior.py").write_text(MADE_PRIOR)
+    command = ["train", *SMALL, "--prior", f"my_prior.py:{name}", "--folder", "runs/made"]
+    assert run(*command, "--iterations", 2) == 0
+    assert run("train", "--folder", "runs/made", "--resume", "--iterations", 4) == 0
+    assert run("evaluate", "runs/made", "--clips", 30) == 0
+
+
 def test_the_folder_is_named_after_the_run(tmp_path):
     assert run("train", *SMALL, "--iterations", 1, "--prior", "slow", "--elbo", "trace") == 0
     assert (tmp_path / "runs/embedded-slow-trace-0/config.json").exists()
@@ -135,6 +165,7 @@ BAD = {
     "precision": ("train --precision half", "half"),
     "device": ("train --device tpu9", "device: got 'tpu9'"),
     "resume nothing": ("train --folder new --resume", "new/config.json: no run"),
+    "folder is a file": ("train --folder my_prior.py", "folder: got 'my_prior.py'; it is a file"),
     "evaluate nothing": ("evaluate nowhere", "nowhere/config.json: no run"),
     "figures of nothing": ("figures nowhere", "nowhere/config.json: no run"),
 }

@@ -44,8 +44,8 @@ def imported_rooms(path):
     """Top-level rooms that a module imports, relatively or by name."""
     depth = len(path.relative_to(ROOT / "pyro_factor").parts)
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.level == depth and node.module:
-            yield node.module.split(".")[0]
+        if isinstance(node, ast.ImportFrom) and node.level == depth:
+            yield from [node.module.split(".")[0]] if node.module else [a.name for a in node.names]
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pyro_factor."):
             yield node.module.split(".")[1]
         elif isinstance(node, ast.Import):

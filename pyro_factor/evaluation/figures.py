@@ -1,10 +1,12 @@
 """All figures of a run, written to its folder."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torch import Tensor
+
+from ..inference.metrics import read_rows
 from ..inference.runs import Run, metrics_path
 from .gather import TEST_STREAM, evaluating, stream
 from .pictures import reconstruction_figure, swap_figure
@@ -31,7 +33,7 @@ def figures(run: Run, *, seed: int = 0, say: Callable[[str], object] = print) ->
         say: Told which figure is left out, and why.
 
     Returns:
-        The files written, PNG: swap, reconstruction, codes, training, scores.
+        The files written, PNG: swap, swap-clips, reconstruction, codes, training, scores.
     """
     folder, written = Path(run.folder), list[Path]()
     for name, draw in FIGURES.items():
@@ -44,30 +46,41 @@ def figures(run: Run, *, seed: int = 0, say: Callable[[str], object] = print) ->
 
 def _swap(run: Run, seed: int) -> "matplotlib.figure.Figure":
     """The factor hs is swapped; without one, the static part of the best split found."""
-    own = {"hs", "ht"} <= run.vae.factors.keys()
-    return swap_figure(run.vae, seed, None if own else _scores(run).split.static)
+    return swap_figure(run.vae, seed, _static_columns(run))
+
+
+def _swap_clips(run: Run, seed: int) -> "matplotlib.figure.Figure":
+    """The same with codes of test clips."""
+    return swap_figure(run.vae, seed, _static_columns(run), videos=_test_clips(run, seed, 8))
 
 
 def _reconstruction(run: Run, seed: int) -> "matplotlib.figure.Figure":
-    device = next(run.vae.parameters()).device
-    data = run.data.replace(split="test", num_frames=run.vae.num_frames)
-    return reconstruction_figure(run.vae, data.batch(3, stream(seed, TEST_STREAM, device)).videos)
+    return reconstruction_figure(run.vae, _test_clips(run, seed, 3))
 
 
 def _codes(run: Run, seed: int) -> "matplotlib.figure.Figure":
-    data = run.data.replace(split="test", num_frames=run.vae.num_frames)
-    with evaluating(run.vae, seed) as device:
-        clips = data.batch(SHOWN_VIDEOS, stream(seed, TEST_STREAM, device))
-        codes = run.vae.encode(clips.videos).loc
+    with evaluating(run.vae, seed):
+        codes = run.vae.encode(_test_clips(run, seed, SHOWN_VIDEOS)).loc
     return codes_figure(codes.double().cpu().numpy(), run.vae.factors)
+
+
+def _test_clips(run: Run, seed: int, videos: int) -> Tensor:
+    device = next(run.vae.parameters()).device
+    data = run.data.replace(split="test", num_frames=run.vae.num_frames)
+    return data.batch(videos, stream(seed, TEST_STREAM, device)).videos
+
+
+def _static_columns(run: Run) -> list[int] | None:
+    own = {"hs", "ht"} <= run.vae.factors.keys()
+    return None if own else _scores(run).split.static
 
 
 def _training(run: Run, seed: int) -> "matplotlib.figure.Figure":
     path = metrics_path(Path(run.folder))
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    if not lines:
+    rows = read_rows(path)
+    if not rows:
         raise LeftOut(f"there is no {path.name} yet; train the run first")
-    return training_figure([json.loads(line) for line in lines])
+    return training_figure(rows)
 
 
 def _scores_heat_maps(run: Run, seed: int) -> "matplotlib.figure.Figure":
@@ -83,6 +96,7 @@ def _scores(run: Run) -> Scores:
 
 FIGURES = {
     "swap": _swap,
+    "swap-clips": _swap_clips,
     "reconstruction": _reconstruction,
     "codes": _codes,
     "training": _training,

@@ -34,15 +34,21 @@ def swap(
 
 @styled
 def swap_figure(
-    vae: VideoVAE, seed: int = 0, columns: Sequence[int] | None = None, pairs: int = 4
+    vae: VideoVAE,
+    seed: int = 0,
+    columns: Sequence[int] | None = None,
+    pairs: int = 4,
+    videos: Float[Tensor, "videos frames channels height width"] | None = None,
 ) -> "matplotlib.figure.Figure":
     """Fig. 2 of the paper: decoded pairs of codes, and below them with static parts swapped.
 
     Args:
-        vae: The model; codes are first frames of videos drawn from its prior.
+        vae: The model.
         seed: Seed of the draw.
         columns: The static columns; those of the factor hs unless given.
         pairs: How many pairs to show.
+        videos: 2 · pairs clips; the codes are the guide's means of their first frames, which are
+            shown too. Without them, as in the paper, codes are drawn from the prior.
 
     Returns:
         The figure.
@@ -51,14 +57,19 @@ def swap_figure(
 
     columns = vae.factors["hs"] if columns is None else columns
     with evaluating(vae, seed):
-        drawn = vae.sample_prior(2 * pairs)[:, :1].unflatten(0, (pairs, 2))
-        rows = [vae.decode(h.flatten(0, 1))[:, 0] for h in (drawn, swap(drawn, columns))]
+        h = vae.sample_prior(2 * pairs) if videos is None else vae.encode(videos).loc
+        codes = h[:, :1].unflatten(0, (pairs, 2))
+        rows = {
+            "drawn from\nthe prior" if videos is None else "decoded": vae.decode(codes),
+            "static parts\nswapped": vae.decode(swap(codes, columns)),
+        }
+    if videos is not None:
+        rows = {"clips": videos[:, :1].unflatten(0, (pairs, 2)), **rows}
 
-    fig = Figure(figsize=(9, 9 / pairs + 0.7))
-    grid = fig.subplots(2, pairs, squeeze=False)
-    names = ("drawn from\nthe prior", "static parts\nswapped")
-    for axes, images, name in zip(grid, rows, names, strict=True):
-        for axis, pair in zip(axes, images.unflatten(0, (pairs, 2)), strict=True):
+    fig = Figure(figsize=(9, len(rows) * 4.5 / pairs + 0.7))
+    grid = fig.subplots(len(rows), pairs, squeeze=False)
+    for axes, (name, images) in zip(grid, rows.items(), strict=True):
+        for axis, pair in zip(axes, images[:, :, 0], strict=True):
             show_strip(axis, pair)
         axes[0].set_ylabel(name)
     for number, axis in enumerate(grid[0], start=1):

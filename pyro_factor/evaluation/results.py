@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ..errors import InputError
 from ..files import atomic
 from .codes import Split
 from .scores import Accuracies
@@ -59,10 +60,17 @@ class Scores:
 
     @classmethod
     def read(cls, path: Path) -> "Scores":
-        """Read scores back from their JSON file."""
-        record = json.loads(path.read_text(encoding="utf-8"))
-        judgements = {name: _judgement(record[name]) for name in ("linear", "rbf")}
-        return cls(**record | judgements | {"split": Split(**record["split"])})
+        """Read scores back from their JSON file.
+
+        Raises:
+            InputError: The file is damaged or foreign.
+        """
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            judgements = {name: _judgement(record[name]) for name in ("linear", "rbf")}
+            return cls(**record | judgements | {"split": Split(**record["split"])})
+        except (ValueError, KeyError, TypeError):
+            raise InputError(f"{path}: damaged; evaluate the run again") from None
 
 
 def scores_path(folder: Path, *, data_split: str = "test", num_frames: int | None = None) -> Path:

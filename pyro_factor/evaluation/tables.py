@@ -63,6 +63,6 @@ def _elbo(scores: Scores) -> "rich.table.Table":
 
 def split_name(scores: Scores) -> str:
     """Which columns are static and temporal, and who chose them."""
-    chosen = "the model's own split" if scores.own_split else "the best split found"
+    chosen = "the model's own split" if scores.own_split else "the linear SVM's best split"
     static, temporal = (", ".join(map(str, part)) for part in scores.split)
     return f"{chosen}: static {static}; temporal {temporal}"

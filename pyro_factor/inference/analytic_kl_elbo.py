@@ -30,7 +30,7 @@ class AnalyticKL_ELBO(ELBO):
       `VideoVAE(...).model` has for any prior with a Gaussian form;
     - every draw of the guide is a Normal whose parameters depend on no draw, except those marked
       `infer={"exact_conditional": True}`, which are integrated out;
-    - all latent draws have one scale (the weight β of eq. 5).
+    - all latent draws have one scale (the weight β of eq. 5), and none is masked.
 
     The second is checked at a guide's first use, the others every time.
 
@@ -137,8 +137,9 @@ def check_independent_normals(guide: Callable, args: tuple, kwargs: dict) -> Non
     for name, site in first.items():
         if is_exact_conditional(site):
             continue
-        pairs = zip(_normal(name, site), _normal(name, second[name]), strict=True)
-        if not all(torch.equal(a, b) for a, b in pairs):
+        again = second.get(name)
+        pairs = zip(_normal(name, site), _normal(name, again) if again else (), strict=False)
+        if again is None or not all(torch.equal(a, b) for a, b in pairs):
             raise InvalidPairError(
                 f"AnalyticKL_ELBO: the guide's site {name!r} has a loc or scale that depends on "
                 "another draw, so that the KL has no closed form; draw it independently, "
@@ -166,6 +167,12 @@ def _check_names(model: Sites, guide: Sites) -> None:
 
 
 def _weight(sites: Sites) -> float:
+    for name, site in sites.items():
+        if site["mask"] is not None:
+            raise InvalidPairError(
+                f"AnalyticKL_ELBO: draw {name!r} is masked, and the KL of the whole has no part "
+                "to leave out; draw only what is needed, or use Trace_ELBO"
+            )
     scales = {name: site["scale"] for name, site in sites.items()}
     name, weight = next(iter(scales.items()))
     for other, scale in scales.items():

@@ -19,7 +19,7 @@ def choose_device(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, ValueError):
         raise InputError(f"device: got {name!r}; {advice}") from None
-    require(device.type in {"cpu", "cuda", "mps", "xpu"}, "device", name, advice)
+    require(device.type in {"cpu", "cuda"}, "device", name, advice)
     return device
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from ..files import atomic
 
 
@@ -79,11 +80,24 @@ class Metrics:
 
     def _drop_rows_after(self, iteration: int) -> None:
         """Keep the whole rows of a run that goes on after `iteration`; the others come again."""
-        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
-        kept = []
-        for line in text.splitlines(keepends=True):
-            at = json.loads(line)["iteration"] if line.endswith("\n") else math.inf
-            if at <= iteration and at % self.log_every == 0:
-                kept.append(line)
+        rows = [row for row in read_rows(self.path) if row["iteration"] <= iteration]
+        kept = [json.dumps(row) + "\n" for row in rows if row["iteration"] % self.log_every == 0]
         with atomic(self.path) as temporary:
             temporary.write_text("".join(kept), encoding="utf-8")
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read the rows of a file of metrics; none if it is absent.
+
+    The last one is left out if it is cut off, as it is when the machine stops in the middle.
+
+    Raises:
+        InputError: Another line is not a row.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    try:
+        rows = [json.loads(line) for line in lines if line.endswith("\n")]
+        assert all(isinstance(row["iteration"], int) for row in rows)
+    except (ValueError, KeyError, TypeError, AssertionError):
+        raise InputError(f"{path}: damaged; a line is not a row of metrics") from None
+    return rows

@@ -9,12 +9,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from ..config import FROM_PYTHON
 from ..errors import InputError, require
 from ..models import priors
 
 BUILT_IN = {prior.__name__: prior for prior in (priors.factored, priors.slow, priors.independent)}
+
+
+# what `find_prior` has found, so that `refer_to` need not find out again
+_FOUND: WeakKeyDictionary[Callable, "PriorReference"] = WeakKeyDictionary()
 
 
 class PriorReference(NamedTuple):
@@ -42,17 +47,21 @@ def find_prior(reference: str, arguments: Mapping[str, Any], sha256: str | None 
     """
     path, colon, name = reference.rpartition(":")
     if colon:
-        prior = _from_file(Path(path), name, sha256)
-    else:
-        known = ", ".join(BUILT_IN)
-        advice = f"choose {known}, or name a function in a file: my_prior.py:my_prior"
-        require(reference in BUILT_IN, "prior", reference, advice)
-        prior = BUILT_IN[reference]
-    return _bind(prior, arguments)
+        prior = _bind(_from_file(Path(path), name, sha256), arguments)
+        file = Path(path).resolve()
+        checksum = _checksum(file.read_bytes())
+        _FOUND[prior] = PriorReference(f"{file}:{name}", dict(arguments), checksum)
+        return prior
+    known = ", ".join(BUILT_IN)
+    advice = f"choose {known}, or name a function in a file: my_prior.py:my_prior"
+    require(reference in BUILT_IN, "prior", reference, advice)
+    return _bind(BUILT_IN[reference], arguments)
 
 
 def refer_to(prior: Callable) -> PriorReference:
     """Record a prior so that `find_prior` finds it again, or as one that only Python holds."""
+    if prior in _FOUND:
+        return _FOUND[prior]
     arguments: dict[str, Any] = {}
     if isinstance(prior, functools.partial):
         if prior.args:

@@ -52,7 +52,7 @@ class Session:
             self.trainer = Trainer(vae, data, self.config, self.device)
         self.trainer.restore_optimiser(start.part("optimiser"))
         folder.mkdir(parents=True, exist_ok=True)
-        pending = start.part("pending")
+        pending = {name: v.to(self.device) for name, v in start.part("pending").items()}
         self.metrics = Metrics(metrics_path(folder), self.config.log_every, self.saved, pending)
         if checkpoint is None:
             self.save()  # before the configuration, which makes the folder a run

@@ -34,7 +34,10 @@ class Trainer:
     ) -> None:
         self.data, self.config, self.device = data, config, device
         self.elbo: AnalyticKL_ELBO | RecordedTrace_ELBO = ESTIMATORS[config.elbo](
-            num_particles=config.particles, max_plate_nesting=vae.max_plate_nesting
+            num_particles=config.particles,
+            max_plate_nesting=vae.max_plate_nesting,
+            # one pass of the encoder, one update of batch normalisation
+            vectorize_particles=config.particles > 1,
         )
         self.loss = self.elbo(vae.model, vae.guide)
         self.names: dict[Tensor, str] = {

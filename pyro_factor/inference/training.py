@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import pyro
 import torch
 
 from ..config import Config, TrainingConfig, first_difference, read_config
@@ -13,6 +14,7 @@ from .checkpoint import Checkpoint, read_checkpoint, restore
 from .hardware import choose_device
 from .runs import Run, checkpoint_path, config_path, describe
 from .session import Session
+from .trainer import ESTIMATORS
 
 DEFAULTS = TrainingConfig()
 
@@ -40,7 +42,7 @@ def train(
     """Train a model, by default on the paper's schedule (section 4).
 
     Every iteration's randomness is a function of the seed and its number, so a run that was
-    stopped and resumed is the run that was never stopped.
+    stopped and resumed is the run that was never stopped (on the same CPU, bit for bit).
 
     Args:
         vae: The model; its weights are trained in place.
@@ -72,8 +74,9 @@ def train(
     """
     training = {key: value for key, value in locals().items() if key in TrainingConfig.model_fields}
     folder, config, where = Path(folder), describe(vae, data, training), choose_device(device)
-    _check_clips(vae, data)
+    _check_clips(vae, data, config.training.elbo)
     checkpoint = _resumed(folder, config) if resume else None
+    require(not folder.is_file(), "folder", str(folder), "it is a file; name a folder")
     advice = "it holds a run; go on with resume (--resume), or choose another folder"
     require(resume or not config_path(folder).exists(), "folder", str(folder), advice)
     vae.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -89,13 +92,15 @@ def train(
     return Run(folder, vae, data, config, iterations)
 
 
-def _check_clips(vae: VideoVAE, data: BouncingDigits) -> None:
-    """Try one clip before anything is written."""
+def _check_clips(vae: VideoVAE, data: BouncingDigits, elbo: str) -> None:
+    """Take the loss of one clip before anything is written."""
     advice = f"give clips of {vae.num_frames} frames, as the model has"
     require(data.num_frames == vae.num_frames, "data.num_frames", data.num_frames, advice)
     device = next(vae.parameters()).device
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        vae.eval().encode(data.batch(1, torch.Generator(device).manual_seed(0)).videos)
+    clips = data.batch(1, torch.Generator(device).manual_seed(0))
+    local = pyro.settings.context(module_local_params=True)
+    with local, torch.random.fork_rng(devices=[]):
+        ESTIMATORS[elbo]().loss(vae.eval().model, vae.guide, clips.videos)
 
 
 def _resumed(folder: Path, config: Config) -> Checkpoint:

@@ -106,7 +106,7 @@ def gaussian_form(prior: Prior, num_frames: int) -> GaussianForm:
         InputError: The prior fails or returns another shape.
     """
     layout = read_layout(prior, num_frames)
-    with algebra():
+    with algebra(prior):
         check_linear_gaussian(prior, layout)
         return marginal_form(Joint(prior, layout))
 

@@ -26,8 +26,8 @@ class Joint:
     def __init__(self, prior: Prior, layout: Layout) -> None:
         self.layout = layout
         size = sum(draw.shape.numel() for draw in layout.draws)
-        constant, _ = _log_joint(prior, layout, torch.zeros(size))
-        self.learned = constant.requires_grad
+        constant, h = _log_joint(prior, layout, torch.zeros(size))
+        self.learned = constant.requires_grad or h.requires_grad
         self._z = torch.zeros(size, requires_grad=True)
         log_prob, self._h = _log_joint(prior, layout, self._z)
         (self._gradient,) = torch.autograd.grad(log_prob, self._z, create_graph=True)
@@ -58,7 +58,7 @@ class Joint:
         (jacobian,) = torch.autograd.grad(
             outputs,
             self._z,
-            torch.eye(len(outputs))[rows],
+            torch.zeros(len(rows), len(outputs)).scatter_(1, rows.unsqueeze(1), 1.0),
             retain_graph=True,
             create_graph=self.learned,
             is_grads_batched=True,

@@ -73,7 +73,8 @@ class Layout:
     def single_site(self) -> "Layout":
         """The layout of a pair whose only latent site is `h`, distributed as the form itself."""
         shape = torch.Size((self.num_frames, self.num_features))
-        draw = Draw("h", shape, 2, (), torch.arange(shape.numel()).reshape(shape))
+        with torch.inference_mode(False):  # as in `_order`
+            draw = Draw("h", shape, 2, (), torch.arange(shape.numel()).reshape(shape))
         return Layout(self.num_frames, self.num_features, 0, (draw,), direct=True)
 
     def _columns(self, draw: Draw) -> list[int]:
@@ -104,7 +105,8 @@ class Layout:
     def _order(self) -> Tensor:
         """Where each entry of h is among the draws of frames, laid end to end."""
         indices = [draw.index.flatten() for draw in self.frame_draws if draw.index is not None]
-        return torch.cat(indices).argsort()
+        with torch.inference_mode(False):  # it is kept, and gradients may flow through it later
+            return torch.cat(indices).argsort()
 
 
 def _stem(name: str) -> str:

@@ -12,8 +12,8 @@ from .global_conditional import GlobalConditional, global_conditional
 from .joint import Joint
 from .layout import Layout
 from .linearity import check_linear_gaussian
-from .program import Prior, algebra
-from .read_layout import CLIPS, read_layout
+from .program import CLIPS, Prior, algebra, plain_numbers, tensors_of
+from .read_layout import read_layout
 
 Part = TypeVar("Part", GaussianForm, GlobalConditional)
 
@@ -40,16 +40,30 @@ class PriorReader:
         layout = self._layouts[num_frames]
         return layout if layout.direct else layout.single_site()
 
+    def check(self, num_frames: int) -> None:
+        """Raise unless the prior has what a pair needs of it: a conditional, or a form, or neither.
+
+        Raises:
+            NotGaussianPrior: It has global draws, or columns of h that are no draws, and isn't
+                Gaussian; the draw is named.
+            DegeneratePrior: p(h) has no density.
+        """
+        if self.layout(num_frames).global_draws:
+            self.conditional(num_frames)
+        if not self._layouts[num_frames].direct:
+            self.form(num_frames)
+
     def clips(self, num_videos: int, num_frames: int) -> pyro.plate:
         """The plate over clips, left of all the prior's own plates."""
         return pyro.plate(CLIPS, num_videos, dim=-1 - self.layout(num_frames).plate_nesting)
 
     def sample(self, num_frames: int, like: Tensor) -> Tensor:
         """Run the prior, or draw its one site `h`, on the device of `like`."""
-        if self.layout(num_frames) is self._layouts[num_frames]:
-            with like.device:
+        own_sites = self.layout(num_frames) is self._layouts[num_frames]
+        with plain_numbers(like.dtype, like.device):
+            if own_sites:
                 return self.prior(num_frames)
-        return pyro.sample("h", self.form(num_frames).distribution(like))
+            return pyro.sample("h", self.form(num_frames).distribution(like))
 
     def form(self, num_frames: int) -> GaussianForm:
         """p(h) in closed form.
@@ -88,12 +102,13 @@ class PriorReader:
             return self._kept[what, num_frames]  # type: ignore[return-value]
         self.layout(num_frames)
         layout = self._layouts[num_frames]
-        with algebra():
+        with algebra(self.prior):
             if num_frames not in self._checked:
                 check_linear_gaussian(self.prior, layout)
                 self._checked.add(num_frames)
             joint = Joint(self.prior, layout)
             part = read(joint)
-        if not joint.learned:
+        # a module's tensors may change without a gradient too: when weights are loaded, say
+        if not joint.learned and not tensors_of(self.prior):
             self._kept[what, num_frames] = part
         return part

@@ -1,7 +1,8 @@
 """Running a prior's program by itself, and how the algebra on it is done."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import pyro
@@ -9,15 +10,20 @@ import torch
 from pyro import poutine
 from pyro.nn import PyroModule
 from pyro.poutine.util import site_is_subsample
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import InputError
 
 Prior = Callable[..., Tensor]
 
+CLIPS = "clips"  # the plate over clips that encloses a prior
+
 
 def run_prior(
-    prior: Prior, num_frames: int, values: Mapping[str, Tensor] | None = None
+    prior: Prior,
+    num_frames: int,
+    values: Mapping[str, Tensor] | None = None,
+    clips: tuple[int, int] | None = None,
 ) -> tuple[Any, list[dict[str, Any]]]:
     """Run a prior by itself, apart from any handlers around it.
 
@@ -25,43 +31,72 @@ def run_prior(
         prior: The prior.
         num_frames: N.
         values: Values for its draws; those not given are drawn.
+        clips: Size and dim of a plate over clips to enclose it with.
 
     Returns:
         What it returns, and its sample sites in order.
     """
     # a PyroModule's parameters are its own, though they pass as pyro.param statements too
     store = _module_local(prior) if isinstance(prior, PyroModule) else _NoStore()
-    with poutine.block(), poutine.trace() as tracer, store, _Substitute(values or {}):
+    with ExitStack() as stack:
+        stack.enter_context(poutine.block())
+        tracer = stack.enter_context(poutine.trace())
+        stack.enter_context(store)
+        stack.enter_context(_Substitute(values or {}))
+        if clips is not None:
+            stack.enter_context(pyro.plate(CLIPS, clips[0], dim=clips[1]))
         h = prior(num_frames)
     return h, sample_sites(tracer.trace)
 
 
 def sample_sites(trace: poutine.Trace) -> list[Any]:
     """The sites of a trace that sample or observe, in order."""
-    nodes = trace.nodes.values()
-    return [s for s in nodes if s["type"] == "sample" and not site_is_subsample(s)]
+    sites = [s for s in trace.nodes.values() if s["type"] == "sample"]
+    return [
+        s
+        for s in sites
+        if not site_is_subsample(s) and not (s["infer"] or {}).get("_deterministic")
+    ]
+
+
+def tensors_of(prior: Any) -> list[Tensor]:
+    """The parameters and buffers a prior is made of: a module's, and those bound to it."""
+    if isinstance(prior, functools.partial):
+        parts = [prior.func, *prior.args, *prior.keywords.values()]
+        return [tensor for part in parts for tensor in tensors_of(part)]
+    if isinstance(prior, nn.Module):
+        return [*prior.parameters(), *prior.buffers()]
+    return [prior] if isinstance(prior, Tensor) else []
 
 
 @contextmanager
-def algebra() -> Iterator[None]:
-    """Do exact algebra: in float64, with gradients, on the CPU, the random state left as it was.
+def algebra(prior: Prior) -> Iterator[None]:
+    """Do exact algebra on a prior: in float64, with gradients, the random state left as it was.
 
-    Pyro's validation stays on, so that a wrong scale or shape is named.
+    It is done where the prior's own tensors are, on the CPU if it has none. Pyro's validation is
+    on, so that a wrong scale or shape is named.
     """
-    dtype = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
+    device = next((tensor.device for tensor in tensors_of(prior)), torch.device("cpu"))
+    with (
+        torch.random.fork_rng([device] if device.type == "cuda" else []),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        plain_numbers(torch.float64, device),
+        pyro.validation_enabled(True),
+    ):
+        yield
+
+
+@contextmanager
+def plain_numbers(dtype: torch.dtype, device: torch.device) -> Iterator[None]:
+    """Make numbers of one dtype on one device, without autocast."""
+    previous = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
     try:
-        with (
-            torch.random.fork_rng(devices=[]),
-            torch.inference_mode(False),
-            torch.enable_grad(),
-            torch.autocast("cpu", enabled=False),
-            torch.device("cpu"),
-            pyro.validation_enabled(True),
-        ):
+        with torch.autocast(device.type, enabled=False), device:
             yield
     finally:
-        torch.set_default_dtype(dtype)
+        torch.set_default_dtype(previous)
 
 
 @contextmanager

@@ -6,17 +6,13 @@ Entries of draws and of h are matched by bit equality of their values over repea
 from collections.abc import Sequence
 from typing import Any
 
-import pyro
 import torch
-from pyro import poutine
 from torch import Tensor
 
 from ..errors import InputError
 from .errors import NotGaussianPrior
 from .layout import Draw, Layout
 from .program import Prior, algebra, explained, run_prior
-
-CLIPS = "clips"  # the plate over clips that encloses a prior
 
 
 def read_layout(prior: Prior, num_frames: int) -> Layout:
@@ -33,7 +29,7 @@ def read_layout(prior: Prior, num_frames: int) -> Layout:
         InputError: The prior fails, returns another shape, or isn't a generative program
             (it observes, masks, rescales or subsamples).
     """
-    with algebra():
+    with algebra(prior):
         with explained(f"prior: run for {num_frames} frames it failed", "mend it"):
             h, sites = run_prior(prior, num_frames)
         _check_sites(sites)
@@ -42,6 +38,10 @@ def read_layout(prior: Prior, num_frames: int) -> Layout:
         places = _find(h, sites)
         # a second run tells a draw from a value that happened to be equal
         places[places != _find(*run_prior(prior, num_frames))] = -1
+        # and so does a parameter that h has besides its draws, such as a shift that is now zero
+        values = {site["name"]: site["value"].detach() for site in sites}
+        if run_prior(prior, num_frames, values)[0].requires_grad:
+            places[:] = -1
         layout = _layout(h, sites, places, nesting)
         _check_clips(prior, layout)
     return layout
@@ -87,15 +87,20 @@ def _check_clips(prior: Prior, layout: Layout) -> None:
         ".to_event(...) or a plate, and leave the clips to the enclosing plate"
     )
     run = f"prior: run for {num_clips} clips of {layout.num_frames} frames"
-    dim = -1 - layout.plate_nesting  # of all the prior's own plates
-    with (
-        explained(f"{run} it failed", advice),
-        poutine.block(),
-        pyro.plate(CLIPS, num_clips, dim=dim),
-    ):
-        shape = tuple(prior(layout.num_frames).shape)
+    clips = (num_clips, -1 - layout.plate_nesting)
+    with explained(f"{run} it failed", advice):
+        shape = tuple(run_prior(prior, layout.num_frames, clips=clips)[0].shape)
     if shape != expected:
         raise InputError(f"{run} it returned {shape}, not {expected}; {advice}")
+    # the draws of one run, in every clip the same, must give that run's codes in every clip
+    h, sites = run_prior(prior, layout.num_frames)
+    drawn = {site["name"]: site["value"] for site in sites}
+    values = {d.name: drawn[d.name].reshape(layout.padded_shape(d)) for d in layout.draws}
+    values = {name: value.expand(num_clips, *value.shape) for name, value in values.items()}
+    repeatable = torch.equal(h, run_prior(prior, layout.num_frames, drawn)[0])
+    codes, _ = run_prior(prior, layout.num_frames, values, clips)
+    if repeatable and not torch.allclose(codes, h.expand(expected)):
+        raise InputError(f"{run} it mixed them: equal draws gave other codes; {advice}")
 
 
 def _find(h: Tensor, sites: Sequence[dict[str, Any]]) -> Tensor:

@@ -15,6 +15,7 @@ from .exact_conditional import ExactConditional
 from .layout import Draw, Layout
 from .networks import ImageShape
 from .prior_reader import PriorReader
+from .program import plain_numbers
 from .videos import Videos, check_videos
 
 
@@ -57,7 +58,8 @@ class VideoGuide(PyroModule):
         num_videos, num_frames = videos.shape[:2]
         layout = self.reader.layout(num_frames)
         q = self.encode(videos)
-        with self.reader.clips(num_videos, num_frames), poutine.scale(scale=self.beta):
+        clips = self.reader.clips(num_videos, num_frames)
+        with clips, poutine.scale(scale=self.beta), plain_numbers(q.loc.dtype, q.loc.device):
             h = layout.stack({d.name: _sample(layout, d, q) for d in layout.frame_draws})
             if layout.global_draws:
                 self._sample_globals(layout, h)

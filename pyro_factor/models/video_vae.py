@@ -8,10 +8,10 @@ from jaxtyping import Float
 from pyro import poutine
 from torch import Tensor, nn
 
-from ..errors import require
+from ..errors import InputError, require
 from .networks import Decoder, Encoder, ImageShape, check_sizes
 from .prior_reader import PriorReader
-from .program import Prior
+from .program import Prior, tensors_of
 from .video_guide import VideoGuide
 from .video_model import VideoModel
 
@@ -53,10 +53,10 @@ class VideoVAE(nn.Module):
         check_sizes(image_shape, channels, hidden)
         self.num_frames, self.beta, self.image_shape = num_frames, beta, image_shape
         self.channels, self.hidden = tuple(channels), hidden
+        _check_parameters(prior)
         reader = PriorReader(prior)
         layout = reader.layout(num_frames)
-        if layout.global_draws:
-            reader.conditional(num_frames)  # so that a prior that has none is refused here
+        reader.check(num_frames)
         self.num_features = layout.num_features
         sizes = (self.num_features, image_shape, self.channels, hidden)
         # a PyroModule made with this setting also works without it, but not the other way round
@@ -110,3 +110,12 @@ class VideoVAE(nn.Module):
         reader, like = self.model.reader, next(self.model.decoder.parameters())
         with poutine.block(), reader.clips(num_videos, num_frames):
             return reader.sample(num_frames, like)
+
+
+def _check_parameters(prior: Prior) -> None:
+    bound = [] if isinstance(prior, nn.Module) else tensors_of(prior)
+    if any(tensor.requires_grad for tensor in bound):
+        raise InputError(
+            "prior: a parameter bound to a function would not be trained with the networks; "
+            "write the prior as a PyroModule that holds it"
+        )

@@ -156,8 +156,10 @@ def test_embedded_splits_are_the_bundled_digits_in_order():
     # Quarters of each side cover the same part of the digit at both resolutions.
     coarse = inside.reshape(-1, 4, 5, 4, 5).mean((2, 4)) / 255
     expected = small.reshape(-1, 4, 2, 4, 2).mean((2, 4)) / 16
-    assert np.abs(coarse - expected).max() < 0.15
-    assert np.abs(coarse - expected).mean() < 0.03
+    # not the same, since strokes are made sharp
+    assert np.corrcoef(coarse.ravel(), expected.ravel())[0, 1] > 0.98
+    pairs = zip(coarse.reshape(-1, 16), expected.reshape(-1, 16), strict=True)
+    assert min(np.corrcoef(a, b)[0, 1] for a, b in pairs) > 0.9
 
 
 def test_digits_are_read_once(tmp_path):

@@ -121,7 +121,7 @@ def test_scores_figure_holds_features_by_labels(run):
 def test_figures_of_a_run_and_what_is_left_out(run):
     said = []
     written = figures(run, say=said.append)
-    assert [path.stem for path in written] == ["swap", "reconstruction", "codes"]
+    assert [path.stem for path in written] == ["swap", "swap-clips", "reconstruction", "codes"]
     assert said == [
         "training: there is no metrics.jsonl yet; train the run first",
         "scores: there is no scores.json yet; evaluate the run first",
@@ -130,7 +130,7 @@ def test_figures_of_a_run_and_what_is_left_out(run):
     write_metrics(run)
     said.clear()
     written = figures(run, say=said.append)
-    names = ["swap", "reconstruction", "codes", "training", "scores"]
+    names = ["swap", "swap-clips", "reconstruction", "codes", "training", "scores"]
     assert [path.stem for path in written] == names
     assert not said
     assert sorted(written) == sorted((run.folder / "figures").iterdir())

@@ -285,3 +285,35 @@ def test_a_learned_scale_trains_with_the_networks(elbo):
     form = gaussian_form(prior, FRAMES)
     variance = form.covariance[0, 0] - form.covariance[0, FEATURES]
     torch.testing.assert_close(variance.detach().float(), prior.static_scale.detach() ** 2)
+
+
+class LearnedShift(PyroModule):
+    """A prior whose parameters enter only what it returns."""
+
+    def __init__(self):
+        super().__init__()
+        self.shift = PyroParam(torch.zeros(FEATURES))
+
+    def forward(self, num_frames):
+        noise = dist.Normal(0.0, 1.0).expand([num_frames, FEATURES]).to_event(2)
+        return self.shift + pyro.sample("noise", noise)
+
+
+def test_a_parameter_of_what_a_prior_returns_gets_its_gradient():
+    prior = LearnedShift()
+    vae, videos = pair(prior, decoder=Ignores()), torch.rand(VIDEOS, FRAMES, 1, 2, 2)
+    AnalyticKL_ELBO()(vae.model, vae.guide)(videos).backward()
+    # KL = ½ Σ (μ - shift)² + ...
+    expected = -vae.encode(videos).loc.sum((0, 1))
+    torch.testing.assert_close(prior.shift_unconstrained.grad, expected)
+
+
+@pytest.mark.filterwarnings("ignore:Found vars in model but not guide:UserWarning")
+def test_a_masked_draw_is_refused():
+    class Masked(ByHand):
+        def __call__(self, x):
+            with pyro.poutine.mask(mask=torch.tensor([True, False] * 3)):
+                super().__call__(x)
+
+    with pytest.raises(InvalidPairError, match="'h' is masked"):
+        AnalyticKL_ELBO().loss(Masked(), guide_by_hand, torch.randn(6))

@@ -1,5 +1,6 @@
 import signal
 
+import example_priors as examples
 import pyro
 import pytest
 import torch
@@ -10,9 +11,11 @@ from pyro_factor.errors import InputError
 from pyro_factor.inference import load
 from pyro_factor.inference.checkpoint import read_checkpoint, weights
 from pyro_factor.inference.interrupts import TrainingInterrupted
+from pyro_factor.inference.metrics import read_rows
 from pyro_factor.inference.runs import checkpoint_path
 from pyro_factor.inference.session import TrainingDiverged
 from pyro_factor.inference.trainer import Trainer
+from pyro_factor.models import NotGaussianPrior
 
 
 @pytest.fixture(autouse=True)
@@ -243,3 +246,20 @@ def test_a_run_is_neither_overwritten_nor_changed(tmp_path):
         small_run(tmp_path, small_vae(), 2, videos=5, seed=3, resume=True)
     with pytest.raises(InputError, match=r"iterations: .* 2.* 1"):
         small_run(tmp_path, small_vae(), 1, resume=True)
+
+
+def test_a_prior_that_the_estimator_can_not_take_leaves_no_folder(tmp_path):
+    vae = small_vae(examples.laplace_draw)
+    with pytest.raises(NotGaussianPrior, match="jump"):
+        small_run(tmp_path / "run", vae, 2, elbo="analytic")
+    assert not (tmp_path / "run").exists()
+    small_run(tmp_path / "run", vae, 2, elbo="trace")
+
+
+def test_a_row_cut_off_by_a_crash_is_left_out(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"iteration": 5}\n{"iterat')
+    assert read_rows(path) == [{"iteration": 5}]
+    path.write_text('nonsense\n{"iteration": 5}\n')
+    with pytest.raises(InputError, match="damaged"):
+        read_rows(path)

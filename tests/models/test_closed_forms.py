@@ -8,7 +8,7 @@ import oracles
 import pytest
 import torch
 
-from pyro_factor import priors
+from pyro_factor import gaussian_form, priors
 from pyro_factor.models import closed_forms as closed
 
 NUM_FRAMES = [1, 2, 16]
@@ -78,10 +78,12 @@ def test_kl_is_the_monte_carlo_one(prior):
     loc, scale = torch.randn(4, 4), torch.rand(4, 4) + 0.1
     terms = closed.closed_form(prior)
     exact = float(-closed.entropy(scale) - sum(terms(loc, scale).values()))
-    estimate, error = oracles.monte_carlo_kl(
-        loc, scale, lambda h: sum(terms(h, torch.zeros_like(h)).values())
-    )
+    form = float(gaussian_form(prior, 4).kl(loc, scale))
+    covariance = torch.as_tensor(PRIORS[prior](4), dtype=loc.dtype)
+    dense = torch.distributions.MultivariateNormal(torch.zeros(16), covariance)
+    estimate, error = oracles.monte_carlo_kl(loc, scale, lambda h: dense.log_prob(h.flatten(1)))
     assert abs(exact - estimate) < 4 * error
+    assert abs(form - estimate) < 4 * error
 
 
 def test_gradient_in_the_scales_is_right():

@@ -84,6 +84,7 @@ def draws_nothing(num_frames):
         (features_not_declared, r"\.to_event"),
         (frames_last, r"returned \(2, 5\).*\(\.\.\., 5, features\)"),
         (returns_nothing, "returned NoneType"),
+        (counts_from_the_left, "mixed them.*from the right"),
         (draws_nothing, "draws nothing"),
     ],
 )
@@ -118,3 +119,12 @@ BAD = [
 def test_bad_hyperparameters_are_named(hyperparameters, message):
     with pytest.raises(InputError, match=message):
         priors.factored(4, **hyperparameters)
+
+
+def test_a_named_intermediate_is_no_draw():
+    def prior(num_frames):
+        h = priors.slow(num_frames, 2)
+        pyro.deterministic("speed", h.diff(dim=-2))
+        return h
+
+    assert read_layout(prior, 4).factors == {"ht": [0, 1]}

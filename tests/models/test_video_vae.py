@@ -1,5 +1,7 @@
 """The pair of model and guide, as users and Pyro call it."""
 
+import functools
+
 import example_priors as examples
 import pyro
 import pytest
@@ -214,3 +216,58 @@ def test_a_prior_that_fails_is_explained():
 
     with pytest.raises(InputError, match=r"prior: run for 4 frames it failed \(KeyError"):
         small(prior)
+
+
+class BufferedScale(nn.Module):
+    """A prior whose scale is set, not learned."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("scale", torch.tensor(0.1))
+
+    def forward(self, num_frames):
+        return priors.factored(num_frames, static_scale=self.scale)
+
+
+def test_a_scale_that_is_changed_in_place_is_noticed(videos):
+    prior = BufferedScale()
+    vae = small(prior)
+    vae.guide(videos)
+    prior.scale.fill_(1.0)
+    site = poutine.trace(vae.guide).get_trace(videos).nodes["hs0"]
+    # the conditional's variance is σs² / (N + σs²)
+    expected = (0.2**0.5) * torch.eye(2)
+    torch.testing.assert_close(site["fn"].scale_tril, expected)
+
+
+def test_a_parameter_bound_to_a_function_is_refused():
+    scale = nn.Parameter(torch.tensor(0.1))
+    with pytest.raises(InputError, match="PyroModule"):
+        small(functools.partial(priors.factored, static_scale=scale))
+
+
+def test_training_after_inference_mode(videos):
+    for prior in (priors.factored, examples.non_centred):
+        vae = small(prior)
+        with torch.inference_mode():
+            vae.guide(videos)
+        Trace_ELBO()(vae.model, vae.guide)(videos).backward()
+
+
+def test_double_precision():
+    vae = small().double()
+    videos = torch.rand(3, 4, 1, 8, 8, dtype=torch.float64)
+    assert Trace_ELBO()(vae.model, vae.guide)(videos).dtype == torch.float64
+    assert vae.decode(vae.sample_prior(2)).dtype == torch.float64
+
+
+def test_the_latent_algebra_is_done_in_full_precision(videos):
+    vae = small().eval()
+
+    def log_prior(enabled):
+        pyro.set_rng_seed(0)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            trace = poutine.trace(vae.guide).get_trace(videos)
+        return trace.nodes["hs0"]["value"].dtype
+
+    assert log_prior(True) == log_prior(False) == torch.float32
