@@ -74,7 +74,7 @@ def test_commands_run_in_their_order(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("target", re.findall(r"^make (\w+)", "\n".join(SHELL), re.MULTILINE))
 def test_make_targets_run_what_they_should(target):
-    command = ["make", "--dry-run", "--always-make", target]
+    command = ["make", "--no-print-directory", "--dry-run", "--always-make", target]
     shown = subprocess.run(command, cwd=README.parent, check=True, capture_output=True, text=True)
     assert "pip install" in shown.stdout
     last = {"quickstart": "pyro-factor quickstart", "test": "pytest"}[target]
