@@ -1,5 +1,6 @@
 """Commands; what they need is imported when they run, so that --help is quick."""
 
+import math
 import shlex
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from tyro.conf import Positional, subcommand
 
 from . import flags
 from .config import read_config
-from .errors import InputError
+from .errors import InputError, TimeUp, TrainingDiverged
 
 if TYPE_CHECKING:
     from .inference.runs import Run
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 QUICKSTART_ITERATIONS = 360  # about 4 minutes on 2 cores
 # few iterations, so a higher learning rate than the paper's, lowered before the end
 QUICKSTART = {"videos": 16, "learning_rate": 3e-3, "decay_every": 300}
+
+EXIT_CODES: dict[type[BaseException], int] = {
+    InputError: 2,
+    OSError: 2,
+    TrainingDiverged: 1,
+    TimeUp: 3,
+    KeyboardInterrupt: 130,
+}
 
 Device = Annotated[str, tyro.conf.arg(help="auto, cpu, cuda or cuda:N.")]
 
@@ -67,10 +76,12 @@ class Train(flags.RunFlags):
     """The run folder; by default runs/DATASET-PRIOR-ELBO-SEED."""
     resume: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Go on with the run in the folder; other flags are then the run's own."""
+    max_minutes: float = math.inf
+    """Stop after this time; --resume goes on."""
 
     def __call__(self) -> None:
         """Run the command."""
-        _train(flags.describe(self), self.run_folder, self.resume)
+        _train(flags.describe(self), self.run_folder, self.resume, self.max_minutes)
         print(f"Next: pyro-factor evaluate {shlex.quote(str(self.run_folder))}")
 
     @property
@@ -121,14 +132,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after `pyro-factor`; by default the process's own.
 
     Returns:
-        The exit code: 0, 1 for a training that diverged, 2 for bad input, 130 for Ctrl-C.
+        The exit code: 0; 1 for a training that diverged; 2 for bad input or a folder that can't
+        be written to; 3 for a training whose time was up; 130 for Ctrl-C.
     """
     try:
         _parse(arguments)()
-    except (InputError, OSError, ArithmeticError, KeyboardInterrupt) as error:
+    except tuple(EXIT_CODES) as error:
         print(str(error) or "Stopped.", file=sys.stderr)
-        codes = {InputError: 2, OSError: 2, KeyboardInterrupt: 130}
-        return next((code for kind, code in codes.items() if isinstance(error, kind)), 1)
+        return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
     return 0
 
 
@@ -152,7 +163,7 @@ def _parsed(arguments: Sequence[str] | None, train: Train) -> Any:
     return tyro.cli(commands, prog="pyro-factor", description=about, args=arguments)
 
 
-def _train(config: Any, folder: Path, resume: bool) -> "Run":
+def _train(config: Any, folder: Path, resume: bool, max_minutes: float = math.inf) -> "Run":
     import torch
 
     from .inference.allocator import keep_freed_memory
@@ -162,7 +173,8 @@ def _train(config: Any, folder: Path, resume: bool) -> "Run":
     keep_freed_memory()
     torch.manual_seed(config.training.seed)
     data, vae = build_data(config), build_vae(config)
-    return train(vae, data, folder=folder, resume=resume, **config.training.model_dump())
+    given = config.training.model_dump()
+    return train(vae, data, folder=folder, resume=resume, max_minutes=max_minutes, **given)
 
 
 def _load(folder: Path, device: str) -> "Run":

@@ -1,5 +1,6 @@
 """One typed description of a run: what RUN/config.json holds and the command line offers."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -108,7 +109,12 @@ class Config(Section):
 
 
 # Free to change when a run goes on: they don't alter what is computed.
-FREE = {("training", "iterations"), ("training", "device"), ("training", "checkpoint_every")}
+FREE = {
+    ("data", "root"),
+    ("training", "iterations"),
+    ("training", "device"),
+    ("training", "checkpoint_every"),
+}
 
 
 def make_config(
@@ -164,6 +170,14 @@ def read_config(path: Path) -> Config:
         key, given, advice = _first(error)
         where = f"{path}: {'.'.join(key)}" if key else str(path)
         raise InputError(f"{where}: got {given}; {advice}") from None
+
+
+def fingerprint(config: Config) -> str:
+    """A checksum of all that determines a run's numbers; its checkpoint carries it."""
+    described = config.model_dump(mode="json")
+    for section, key in FREE:
+        del described[section][key]
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
 def first_difference(stored: Config, given: Config) -> str | None:

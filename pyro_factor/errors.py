@@ -1,4 +1,4 @@
-"""The one error a user can cause: bad input."""
+"""What can go wrong, or end a training: each with a message that says what to do."""
 
 
 class InputError(ValueError):
@@ -6,6 +6,25 @@ class InputError(ValueError):
 
     The command line prints the message alone and exits with code 2.
     """
+
+
+class StorageError(OSError):
+    """A file can't be written: names it, the reason and what to do."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+class TrainingDiverged(ArithmeticError):
+    """The loss or the weights are no longer finite; the message says where and what is kept."""
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Training was stopped from outside and its state saved: the message says how to go on."""
+
+
+class TimeUp(Exception):
+    """The time a training was given is over and its state saved: the message says how to go on."""
 
 
 def require(condition: bool, argument: str, given: object, advice: str) -> None:

@@ -1,9 +1,25 @@
-"""Files that are either whole or absent."""
+"""Files that are either whole or absent, and folders with one writer."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from .errors import InputError, StorageError
+
+ADVICE = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "your quota is used up; free some space",
+    errno.EFBIG: "files of this size are not allowed here; choose another folder",
+    errno.EACCES: "you may not write there; choose another folder, or have its permissions changed",
+    errno.EPERM: "you may not write there; choose another folder, or have its permissions changed",
+    errno.EROFS: "the file system is read-only; choose another folder",
+    errno.ENOTDIR: "a part of the path is a file; choose another folder",
+    errno.EEXIST: "a part of the path is a file; choose another folder",
+    errno.EISDIR: "it is a folder; move it away",
+}
+TEMPORARY = "tmp"
 
 
 @contextmanager
@@ -11,13 +27,61 @@ def atomic(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`, and move it there once the block has succeeded.
 
     The bytes are on the disk before the name is: a crash leaves the old file or the new one.
+
+    Raises:
+        StorageError: A full disk, no permission, ...; nothing is left behind.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{TEMPORARY}")
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn an `OSError` into a `StorageError` about `path` that says what to do."""
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        number = error.errno or 0
+        reason = ADVICE.get(number, os.strerror(number))
+        raise StorageError(number, f"{path}: can't be written: {reason}") from error
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only process that writes to a folder, which is made if it is absent.
+
+    The lock is the operating system's: it ends with the process, however that ends. What a killed
+    writer left half-written is cleared away.
+
+    Raises:
+        InputError: Another process holds the lock.
+        StorageError: The folder can't be written to.
+    """
+    from filelock import FileLock, Timeout
+
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise InputError(
+                f"folder: got {str(folder)!r}; another process is writing to it; wait for it to "
+                "end, or choose another folder"
+            ) from None
+    try:
+        for left in folder.glob(f".*.{TEMPORARY}"):
+            left.unlink(missing_ok=True)
+        yield
     finally:
-        temporary.unlink(missing_ok=True)
+        lock.release()

@@ -121,16 +121,17 @@ def test_a_resumed_run_may_grow_and_no_more(tmp_path, capsys):
     assert run(*train, "--resume", "--beta", 3) == 2
     assert "beta: the run has 1.0, not 3.0" in capsys.readouterr().err
     assert run(*train) == 2
-    assert "holds a run" in capsys.readouterr().err
+    assert "holds a finished run" in capsys.readouterr().err
 
 
 def test_a_training_that_diverges_exits_with_1(monkeypatch, capsys):
     def spoil(self, iteration, videos):
-        return {"loss": torch.tensor(torch.inf)}
+        return {"loss": torch.tensor(torch.inf), "gradient": torch.tensor(5.0)}
 
     monkeypatch.setattr(Trainer, "update", spoil)
     assert run("train", *SMALL, "--iterations", 3) == 1
-    assert "iteration 1: loss is not finite" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "iteration 1: loss is not finite; stopped. The gradient's largest entry was 5." in error
 
 
 BAD = {

@@ -1,5 +1,6 @@
 """Checkpoints: one safetensors file with weights, buffers, optimiser state and pending metrics."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +21,13 @@ class Checkpoint:
     """A moment of a training.
 
     Args:
+        run: Fingerprint of the run's configuration.
         iteration: Completed iterations.
         seconds: Time spent on them.
         tensors: Everything else, by name: `weights.*`, `optimiser.*`, `pending.*`.
     """
 
+    run: str
     iteration: int
     seconds: float
     tensors: dict[str, Tensor]
@@ -40,10 +43,12 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     metadata = {
         "format": FORMAT,
         "version": str(VERSION),
+        "run": checkpoint.run,
         "iteration": str(checkpoint.iteration),
         "seconds": repr(checkpoint.seconds),
     }
     tensors = {name: t.detach().cpu().contiguous() for name, t in checkpoint.tensors.items()}
+    metadata["sha256"] = _checksum(metadata, tensors)
     with atomic(path) as temporary:
         temporary.write_bytes(save(tensors, metadata))
 
@@ -52,26 +57,39 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint; nothing in it is executed.
 
     Raises:
-        InputError: No such file, or one that is truncated, foreign or of a newer version.
+        InputError: No such file, or one that is truncated, foreign, altered or of a newer version.
     """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except OSError as error:
-        raise InputError(f"{path}: can't read the checkpoint ({error})") from None
+        raise InputError(f"{path}: can't read the checkpoint ({_short(error)})") from None
     except SafetensorError as error:
-        raise InputError(f"{path}: damaged or not a checkpoint ({error})") from None
+        raise InputError(f"{path}: damaged or not a checkpoint ({_short(error)})") from None
     if metadata.get("format") != FORMAT:
         raise InputError(f"{path}: not a checkpoint of pyro-factor")
-    try:
-        version, iteration = int(metadata["version"]), int(metadata["iteration"])
-        seconds = float(metadata["seconds"])
-    except (KeyError, ValueError):
-        raise InputError(f"{path}: damaged; its header lacks version or iteration") from None
-    if version > VERSION:
+    version = metadata.get("version", "")
+    if version.isdecimal() and int(version) > VERSION:
         raise InputError(f"{path}: version {version}, this pyro-factor reads {VERSION}; update")
-    return Checkpoint(iteration, seconds, tensors)
+    if metadata.pop("sha256", None) != _checksum(metadata, tensors):
+        raise InputError(f"{path}: damaged or altered; its checksum is not that of its contents")
+    return Checkpoint(
+        metadata["run"], int(metadata["iteration"]), float(metadata["seconds"]), tensors
+    )
+
+
+def _checksum(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over the header's entries and every tensor's name, type, shape and bytes."""
+    digest = hashlib.sha256(repr(sorted(metadata.items())).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def weights(module: nn.Module) -> dict[str, Tensor]:

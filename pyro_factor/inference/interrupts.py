@@ -7,10 +7,6 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-class TrainingInterrupted(KeyboardInterrupt):
-    """Training was stopped from outside and its state saved: the message says how to go on."""
-
-
 @contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     """Give a function that says whether Ctrl-C was pressed; a second Ctrl-C acts at once.

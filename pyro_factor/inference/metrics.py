@@ -5,13 +5,26 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..files import atomic
+from ..files import atomic, explained
+
+OTHERS = ("loss", "gradient")  # values that are no terms of the ELBO
+
+
+class NonFinite(NamedTuple):
+    """What stopped being finite: the iteration, counted from 1, and the ELBO's terms.
+
+    `gradients` are the largest entries of the gradient, up to three iterations to the last.
+    """
+
+    iteration: int
+    names: list[str]
+    gradients: list[float]
 
 
 class Metrics:
@@ -46,36 +59,41 @@ class Metrics:
         """Values since the last row, by name, of shape (iterations,)."""
         return {name: torch.stack(values) for name, values in self._values.items() if values}
 
-    def first_nonfinite(self) -> tuple[int, str] | None:
-        """Find the first iteration since the last row with a value that isn't finite, and its name.
-
-        Iterations count from 1; the terms come before the loss, which is made of them.
-        """
+    def first_nonfinite(self) -> NonFinite | None:
+        """Find the first iteration since the last row with a value that isn't finite."""
         read = {name: values.tolist() for name, values in self.pending.items()}
-        start = self.iteration - max(map(len, read.values()), default=0) + 1
-        found = [
-            (start + i, name == "loss", name)
-            for name, values in read.items()
-            for i, value in enumerate(values)
-            if not math.isfinite(value)
-        ]
-        iteration, _, name = min(found, default=(0, False, ""))
-        return (iteration, name) if found else None
+        length = max(map(len, read.values()), default=0)
+        for i in range(length):
+            names = [name for name, values in read.items() if not math.isfinite(values[i])]
+            if names:
+                # the loss and the gradient are made of the terms
+                terms = [name for name in names if name not in OTHERS] or names[:1]
+                gradients = read.get("gradient", [])[max(0, i - 2) : i + 1]
+                return NonFinite(self.iteration - length + 1 + i, terms, gradients)
+        return None
 
     def flush(self, **also: float) -> dict[str, Any]:
         """Append a row: the means since the last row, nats per video, and what else is given."""
+        largest = self.pending["gradient"].max().item()
         means = {name: math.fsum(v.tolist()) / len(v) for name, v in self.pending.items()}
-        loss = means.pop("loss")
-        elbo = math.fsum(means.values())
-        row = {"iteration": self.iteration, "loss": loss, "elbo": elbo, "terms": means, **also}
-        with self.path.open("a", encoding="utf-8") as file:
+        terms = {name: mean for name, mean in means.items() if name not in OTHERS}
+        elbo = math.fsum(terms.values())
+        row = {
+            "iteration": self.iteration,
+            "loss": means["loss"],
+            "elbo": elbo,
+            "terms": terms,
+            "largest_gradient": largest,
+            **also,
+        }
+        with explained(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         self._values.clear()
         return row
 
     def sync(self) -> None:
         """Have the rows on the disk before a checkpoint counts on them."""
-        with self.path.open("a", encoding="utf-8") as file:
+        with explained(self.path), self.path.open("a", encoding="utf-8") as file:
             os.fsync(file.fileno())
 
     def _drop_rows_after(self, iteration: int) -> None:
@@ -94,10 +112,10 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     Raises:
         InputError: Another line is not a row.
     """
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     try:
-        rows = [json.loads(line) for line in lines if line.endswith("\n")]
+        rows = [json.loads(line) for line in lines if line.endswith(b"\n")]
         assert all(isinstance(row["iteration"], int) for row in rows)
-    except (ValueError, KeyError, TypeError, AssertionError):
+    except (ValueError, KeyError, TypeError, AssertionError, RecursionError):
         raise InputError(f"{path}: damaged; a line is not a row of metrics") from None
     return rows

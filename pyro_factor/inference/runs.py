@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-from ..config import FROM_PYTHON, Config, make_config, read_config
+from ..config import FROM_PYTHON, Config, fingerprint, make_config, read_config
 from ..data import BouncingDigits
 from ..errors import InputError
 from ..models.networks import Decoder, Encoder
 from ..models.video_vae import VideoVAE
-from .checkpoint import read_checkpoint, restore
+from .checkpoint import Checkpoint, read_checkpoint, restore
 from .prior_reference import find_prior, refer_to
 
 
@@ -50,9 +50,9 @@ def load_run(folder: str | Path, vae: VideoVAE | None = None) -> Run:
             that can't be found.
     """
     folder = Path(folder)
-    config = read_config(config_path(folder))
-    vae, iteration = _load(folder, config, vae)
-    return Run(folder, vae, build_data(config), config, iteration)
+    config, checkpoint = read_state(folder)
+    vae = _restored(folder, config, checkpoint, vae)
+    return Run(folder, vae, build_data(config), config, checkpoint.iteration)
 
 
 def load(folder: str | Path, vae: VideoVAE | None = None) -> VideoVAE:
@@ -70,7 +70,23 @@ def load(folder: str | Path, vae: VideoVAE | None = None) -> VideoVAE:
         InputError: A file that is missing, damaged or foreign; a prior that has changed.
     """
     folder = Path(folder)
-    return _load(folder, read_config(config_path(folder)), vae)[0]
+    return _restored(folder, *read_state(folder), vae)
+
+
+def read_state(folder: Path) -> tuple[Config, Checkpoint]:
+    """Read a run's configuration and checkpoint, and hold them against each other.
+
+    Raises:
+        InputError: A file that is missing, damaged, foreign or of a newer version; a configuration
+            that was altered after the checkpoint was made.
+    """
+    config, checkpoint = read_config(config_path(folder)), read_checkpoint(checkpoint_path(folder))
+    if checkpoint.run != fingerprint(config):
+        raise InputError(
+            f"{config_path(folder)}: altered, or of another run than the checkpoint beside it; "
+            "bring the original back, or train a new run"
+        )
+    return config, checkpoint
 
 
 def describe(vae: VideoVAE, data: BouncingDigits, training: dict[str, Any]) -> Config:
@@ -147,11 +163,12 @@ def metrics_path(folder: Path) -> Path:
     return folder / "metrics.jsonl"
 
 
-def _load(folder: Path, config: Config, vae: VideoVAE | None) -> tuple[VideoVAE, int]:
+def _restored(
+    folder: Path, config: Config, checkpoint: Checkpoint, vae: VideoVAE | None
+) -> VideoVAE:
     with torch.random.fork_rng(devices=[]):  # fresh weights are overwritten
         vae = build_vae(config) if vae is None else vae
-    checkpoint = read_checkpoint(checkpoint_path(folder))
     restore(vae, checkpoint.part("weights"), checkpoint_path(folder))
     # in the memory layout of the training, so that codes are the same to the bit
     vae.to(memory_format=torch.channels_last)
-    return vae.eval(), checkpoint.iteration
+    return vae.eval()

@@ -1,5 +1,6 @@
 """One stretch of a training: iterations, rows of metrics, checkpoints, and how it stops."""
 
+import math
 import shlex
 import time
 import warnings
@@ -9,19 +10,16 @@ from pathlib import Path
 import pyro
 import torch
 
-from ..config import Config, write_config
+from ..config import Config, fingerprint, write_config
 from ..data import BouncingDigits
+from ..errors import StorageError, TimeUp, TrainingDiverged, TrainingInterrupted
 from ..models.video_vae import VideoVAE
 from .checkpoint import Checkpoint, weights, write_checkpoint
-from .interrupts import TrainingInterrupted, deferred_interrupt
-from .metrics import Metrics
+from .interrupts import deferred_interrupt
+from .metrics import Metrics, NonFinite
 from .progress import Progress
 from .runs import checkpoint_path, config_path, metrics_path
 from .trainer import Trainer
-
-
-class TrainingDiverged(ArithmeticError):
-    """The loss or the weights are no longer finite; the message says where and what is kept."""
 
 
 class Session:
@@ -33,6 +31,7 @@ class Session:
         vae: The model, on its device, with the checkpoint's weights.
         data: The training clips.
         checkpoint: Where to go on; None for a new run.
+        max_seconds: Stop between two iterations after this time.
     """
 
     def __init__(
@@ -42,16 +41,17 @@ class Session:
         vae: VideoVAE,
         data: BouncingDigits,
         checkpoint: Checkpoint | None,
+        max_seconds: float = math.inf,
     ) -> None:
         self.folder, self.config, self.vae = folder, config.training, vae
         self.device = next(vae.parameters()).device
-        start = checkpoint or Checkpoint(0, 0.0, {})
+        self.fingerprint, self.max_seconds = fingerprint(config), max_seconds
+        start = checkpoint or Checkpoint(self.fingerprint, 0, 0.0, {})
         self.saved, self.seconds_before = start.iteration, start.seconds
         self.began = time.monotonic()
         with pyro.settings.context(module_local_params=True):
             self.trainer = Trainer(vae, data, self.config, self.device)
         self.trainer.restore_optimiser(start.part("optimiser"))
-        folder.mkdir(parents=True, exist_ok=True)
         pending = {name: v.to(self.device) for name, v in start.part("pending").items()}
         self.metrics = Metrics(metrics_path(folder), self.config.log_every, self.saved, pending)
         if checkpoint is None:
@@ -60,10 +60,18 @@ class Session:
         self.whole = True  # whether weights and metrics are of one iteration
 
     def run(self, show: bool) -> None:
-        """Do the iterations that are left."""
+        """Do the iterations that are left.
+
+        Raises:
+            TrainingDiverged: The loss or the weights stopped being finite.
+            TrainingInterrupted: Ctrl-C; the state is saved.
+            TimeUp: `max_seconds` are over; the state is saved.
+            StorageError: The folder can't be written to; the last checkpoint is whole.
+        """
         devices = [self.device] if self.device.type == "cuda" else []
         with (
             torch.random.fork_rng(devices),
+            torch.backends.cudnn.flags(enabled=True, deterministic=True),
             pyro.settings.context(module_local_params=True),
             Progress(self.folder, self.saved, self.config.iterations, show) as progress,
             deferred_interrupt() as interrupted,
@@ -74,7 +82,9 @@ class Session:
             try:
                 self._iterate(progress, interrupted)
             except KeyboardInterrupt:
-                raise self._stop() from None
+                raise TrainingInterrupted(self._stop()) from None
+            except StorageError as error:
+                raise StorageError(error.errno, f"{error.strerror}. {self._where()}") from None
 
     def _iterate(self, progress: Progress, interrupted: Callable[[], bool]) -> None:
         self.vae.train()
@@ -95,6 +105,8 @@ class Session:
                 self._log(progress, iteration)
             if interrupted() and not last:
                 raise KeyboardInterrupt
+            if time.monotonic() - self.began > self.max_seconds and not last:
+                raise TimeUp(self._stop())
 
     def _step(self, iteration: int) -> None:
         videos = self.trainer.draw(iteration)
@@ -122,31 +134,45 @@ class Session:
             "pending": self.metrics.pending,
         }
         if not all(tensor.isfinite().all() for tensor in state["weights"].values()):
-            raise self._diverged(self.metrics.iteration, "the weights")
+            raise self._diverged(NonFinite(self.metrics.iteration, ["weights"], []))
         tensors = {f"{part}.{k}": t for part, group in state.items() for k, t in group.items()}
         self.metrics.sync()
         path, iteration = checkpoint_path(self.folder), self.metrics.iteration
-        write_checkpoint(path, Checkpoint(iteration, self.seconds, tensors))
+        write_checkpoint(path, Checkpoint(self.fingerprint, iteration, self.seconds, tensors))
         self.saved = iteration
 
     def check(self) -> None:
         """Raise if a value since the last row of metrics isn't finite."""
         found = self.metrics.first_nonfinite()
         if found is not None:
-            raise self._diverged(*found)
+            raise self._diverged(found)
 
-    def _diverged(self, iteration: int, term: str) -> TrainingDiverged:
-        rate = self.trainer.learning_rate(iteration - 1)
+    def _diverged(self, found: NonFinite) -> TrainingDiverged:
+        names = " and ".join(found.names) + (" is" if len(found.names) == 1 else " are")
+        rate = self.trainer.learning_rate(found.iteration - 1)
+        gradients = ", then ".join(f"{gradient:.3g}" for gradient in found.gradients)
         return TrainingDiverged(
-            f"iteration {iteration}: {term} is not finite (learning rate {rate:g}); stopped. "
-            f"The checkpoint of iteration {self.saved} is kept in {self.folder}"
+            f"iteration {found.iteration}: {names} not finite; stopped. "
+            + (f"The gradient's largest entry was {gradients}. " if gradients else "")
+            + f"The learning rate was {rate:g}, the precision {self.precision}. "
+            f"The checkpoint of iteration {self.saved} is kept in {self.folder}. "
+            "Start again with a lower learning rate"
+            + ("" if self.precision == "float32" else ", or in float32")
         )
 
-    def _stop(self) -> TrainingInterrupted:
+    @property
+    def precision(self) -> str:
+        """The precision that the networks compute in."""
+        return str(self.trainer.precision).removeprefix("torch.")
+
+    def _stop(self) -> str:
         if self.whole:
             self.save()
+        return f"Stopped. {self._where()}"
+
+    def _where(self) -> str:
         command = f"pyro-factor train --folder {shlex.quote(str(self.folder))} --resume"
-        return TrainingInterrupted(
-            f"Stopped; {self.saved} of {self.config.iterations} iterations are saved in "
+        return (
+            f"{self.saved} of {self.config.iterations} iterations are saved in "
             f"{self.folder}. Go on with:\n  {command}"
         )

@@ -61,17 +61,20 @@ class Trainer:
             videos: Clips (B, N, C, H, W).
 
         Returns:
-            The loss and the ELBO's terms, nats per video, still on the device.
+            The loss and the ELBO's terms, nats per video, and the largest entry of the gradient
+            ("gradient"), still on the device.
         """
         low = self.precision is torch.bfloat16
         with torch.autocast(self.device.type, torch.bfloat16, enabled=low):
             loss = self.loss(videos) / len(videos)
         self.optimiser.zero_grad()
         loss.backward()
+        gradients = [p.grad for p in self.names if p.grad is not None]
+        largest = torch.nn.utils.get_total_norm(gradients, norm_type=torch.inf)
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(iteration)
         self.optimiser.step()
-        return {"loss": loss.detach(), **self.elbo.last_terms}
+        return {"loss": loss.detach(), "gradient": largest, **self.elbo.last_terms}
 
     def seed(self, iteration: int) -> torch.Generator:
         """Seed the latent draws of an iteration, and give the generator of its clips."""

@@ -1,18 +1,20 @@
 """Train a video VAE into a run folder."""
 
+import math
 import sys
 from pathlib import Path
 
 import pyro
 import torch
 
-from ..config import Config, TrainingConfig, first_difference, read_config
+from ..config import Config, TrainingConfig, first_difference
 from ..data import BouncingDigits
 from ..errors import InputError, require
+from ..files import locked
 from ..models.video_vae import VideoVAE
-from .checkpoint import Checkpoint, read_checkpoint, restore
+from .checkpoint import Checkpoint, restore
 from .hardware import choose_device
-from .runs import Run, checkpoint_path, config_path, describe
+from .runs import Run, checkpoint_path, config_path, describe, read_state
 from .session import Session
 from .trainer import ESTIMATORS
 
@@ -38,6 +40,7 @@ def train(
     log_every: int = DEFAULTS.log_every,
     resume: bool = False,
     progress: bool = True,
+    max_minutes: float = math.inf,
 ) -> Run:
     """Train a model, by default on the paper's schedule (section 4).
 
@@ -62,33 +65,41 @@ def train(
         log_every: Iterations that a row of metrics averages.
         resume: Whether to go on with the run in the folder.
         progress: Whether to show progress.
+        max_minutes: Stop after this time, between two iterations.
 
     Returns:
         The run, its model in evaluation mode.
 
     Raises:
-        InputError: An argument that is out of range; a folder with a run, unless `resume`.
+        InputError: An argument that is out of range; a folder with a run, unless `resume`, or one
+            that another process is training in.
+        StorageError: The folder can't be written to; the last checkpoint is whole.
         TrainingDiverged: The loss or the weights stopped being finite; the last good checkpoint
             is kept.
         TrainingInterrupted: Ctrl-C; the last iteration is saved.
+        TimeUp: `max_minutes` are over; the last iteration is saved.
     """
     training = {key: value for key, value in locals().items() if key in TrainingConfig.model_fields}
     folder, config, where = Path(folder), describe(vae, data, training), choose_device(device)
+    require(max_minutes > 0, "max_minutes", max_minutes, "give a positive number of minutes")
     _check_clips(vae, data, config.training.elbo)
-    checkpoint = _resumed(folder, config) if resume else None
     require(not folder.is_file(), "folder", str(folder), "it is a file; name a folder")
-    advice = "it holds a run; go on with resume (--resume), or choose another folder"
-    require(resume or not config_path(folder).exists(), "folder", str(folder), advice)
-    vae.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if checkpoint is not None:
-        restore(vae, checkpoint.part("weights"), checkpoint_path(folder))
-        if checkpoint.iteration >= iterations:
-            print(f"{folder}: all {checkpoint.iteration} iterations are done", file=sys.stderr)
-            return Run(folder, vae.eval(), data, config, checkpoint.iteration)
-    try:
-        Session(folder, config, vae, data, checkpoint).run(progress)
-    finally:
-        vae.eval()
+    held = config_path(folder).exists()
+    require(held or not resume, "folder", str(folder), "it holds no run; leave out resume")
+    with locked(folder):
+        checkpoint = _resumed(folder, config) if resume else None
+        if not resume:
+            _refuse_overwriting(folder)
+        vae.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if checkpoint is not None:
+            restore(vae, checkpoint.part("weights"), checkpoint_path(folder))
+            if checkpoint.iteration >= iterations:
+                print(f"{folder}: all {checkpoint.iteration} iterations are done", file=sys.stderr)
+                return Run(folder, vae.eval(), data, config, checkpoint.iteration)
+        try:
+            Session(folder, config, vae, data, checkpoint, 60 * max_minutes).run(progress)
+        finally:
+            vae.eval()
     return Run(folder, vae, data, config, iterations)
 
 
@@ -103,10 +114,19 @@ def _check_clips(vae: VideoVAE, data: BouncingDigits, elbo: str) -> None:
         ESTIMATORS[elbo]().loss(vae.eval().model, vae.guide, clips.videos)
 
 
+def _refuse_overwriting(folder: Path) -> None:
+    if config_path(folder).exists():
+        stored, checkpoint = read_state(folder)
+        done, planned = checkpoint.iteration, stored.training.iterations
+        finished = "it holds a finished run; evaluate it, train it longer (resume, iterations)"
+        unfinished = f"it holds a run, {done} of {planned} iterations done; go on with it (resume)"
+        advice = (finished if done >= planned else unfinished) + ", or choose another folder"
+        require(False, "folder", str(folder), advice)
+
+
 def _resumed(folder: Path, config: Config) -> Checkpoint:
-    advice = "it holds no run to go on with; leave out resume"
-    require(config_path(folder).exists(), "folder", str(folder), advice)
-    difference = first_difference(read_config(config_path(folder)), config)
+    stored, checkpoint = read_state(folder)
+    difference = first_difference(stored, config)
     if difference is not None:
         raise InputError(f"{folder}: can't go on with another configuration: {difference}")
-    return read_checkpoint(checkpoint_path(folder))
+    return checkpoint
