@@ -14,6 +14,7 @@ from tyro.conf import Positional, subcommand
 from . import flags
 from .config import read_config
 from .errors import InputError, TimeUp, TrainingDiverged
+from .reproduction.command import Reproduce
 
 if TYPE_CHECKING:
     from .inference.runs import Run
@@ -158,6 +159,7 @@ def _parsed(arguments: Sequence[str] | None, train: Train) -> Any:
         | Annotated[Train, subcommand("train", default=train)]
         | Annotated[Evaluate, subcommand("evaluate")]
         | Annotated[Figures, subcommand("figures")]
+        | Annotated[Reproduce, subcommand("reproduce")]
     )
     about = "Factored temporal priors for video VAEs."
     return tyro.cli(commands, prog="pyro-factor", description=about, args=arguments)

@@ -8,6 +8,10 @@ class InputError(ValueError):
     """
 
 
+class InUse(InputError):
+    """Another process writes to the folder."""
+
+
 class StorageError(OSError):
     """A file can't be written: names it, the reason and what to do."""
 

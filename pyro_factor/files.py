@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import InputError, StorageError
+from .errors import InUse, StorageError
 
 ADVICE = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -57,14 +57,18 @@ def explained(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
     """Be the only process that writes to a folder, which is made if it is absent.
 
     The lock is the operating system's: it ends with the process, however that ends. What a killed
     writer left half-written is cleared away.
 
+    Args:
+        folder: The folder.
+        patience: Seconds to wait for another process.
+
     Raises:
-        InputError: Another process holds the lock.
+        InUse: Another process holds the lock.
         StorageError: The folder can't be written to.
     """
     from filelock import FileLock, Timeout
@@ -73,9 +77,9 @@ def locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock")
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=patience)
         except Timeout:
-            raise InputError(
+            raise InUse(
                 f"folder: got {str(folder)!r}; another process is writing to it; wait for it to "
                 "end, or choose another folder"
             ) from None

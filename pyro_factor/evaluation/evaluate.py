@@ -2,7 +2,6 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import require
 from ..inference import AnalyticKL_ELBO
@@ -19,9 +18,7 @@ from .gather import (
 )
 from .results import Judgement, Scores, scores_path
 from .scores import search, split_accuracies
-
-if TYPE_CHECKING:
-    import rich.progress
+from .track import Track, tracking
 
 PAPER_FRAMES = 19_200
 LEAST_CLIPS = 100  # long clips too must show every static label
@@ -60,9 +57,6 @@ def evaluate(
         InputError: a number is out of range, or the clips show only one label.
         NotGaussianPrior: the prior has no exact KL.
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     vae = run.vae
     num_frames = vae.num_frames if num_frames is None else num_frames
     require(num_frames >= 1, "num_frames", num_frames, "give 1 or more")
@@ -72,10 +66,10 @@ def evaluate(
     require(batch_size >= 1, "batch_size", batch_size, "give 1 or more")
 
     own = {"hs", "ht"} <= vae.factors.keys()
-    with Progress(console=Console(stderr=True), disable=not progress) as bar:
+    with tracking(progress) as track:
         train, test = _encode(
             run,
-            bar,
+            track,
             parts=("train", split),
             num_frames=num_frames,
             clips=clips,
@@ -88,7 +82,7 @@ def evaluate(
             columns, _ = search(train.codes, test.codes)
         judged = {
             name: _judge(train, test, columns, own, name)
-            for name in bar.track(CLASSIFIERS, description="Fitting classifiers")
+            for name in track(CLASSIFIERS, len(CLASSIFIERS), "Fitting classifiers")
         }
     scores = Scores(
         data_split=split,
@@ -108,7 +102,7 @@ def evaluate(
 
 def _encode(
     run: Run,
-    bar: "rich.progress.Progress",
+    track: Track,
     *,
     parts: tuple[str, str],
     num_frames: int,
@@ -125,7 +119,7 @@ def _encode(
         for part, number, measure in zip(parts, STREAMS, measures, strict=True):
             data = run.data.replace(split=part, num_frames=num_frames)
             drawn = batches(data, clips, per_batch, stream(seed, number, device))
-            shown = bar.track(drawn, -(-clips // per_batch), description=f"Encoding {part} clips")
+            shown = track(drawn, -(-clips // per_batch), f"Encoding {part} clips")
             gathered.append(gather(vae, shown, measure))
     return gathered
 

@@ -50,13 +50,17 @@ class Scores:
         return self.linear.accuracies.d_score
 
     def write(self, path: Path) -> None:
-        """Write the scores as JSON, each set of accuracies with its D-score beside it."""
+        """Write the scores as JSON."""
+        with atomic(path) as temporary:
+            temporary.write_text(json.dumps(self.record(), indent=2) + "\n", encoding="utf-8")
+
+    def record(self) -> dict[str, Any]:
+        """The scores as JSON holds them, each set of accuracies with its D-score beside it."""
         record = asdict(self) | {"split": self.split._asdict()}
         for name in ("linear", "rbf"):
             for part in ("accuracies", "ceiling"):
                 record[name][part]["d_score"] = getattr(getattr(self, name), part).d_score
-        with atomic(path) as temporary:
-            temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        return record
 
     @classmethod
     def read(cls, path: Path) -> "Scores":

@@ -1,0 +1,23 @@
+"""Progress bars around loops."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# From an iterable, its length and a description to the same iterable.
+Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
+
+
+@contextmanager
+def tracking(show: bool) -> Iterator[Track]:
+    """Give a function that shows how far a loop is, or one that shows nothing."""
+    if not show:
+        yield lambda iterable, total, description: iterable
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as bar:
+        yield lambda iterable, total, description: bar.track(
+            iterable, total, description=description
+        )

@@ -1,0 +1,59 @@
+"""The command `reproduce`: a plain dataclass, so that a script can parse it without a library."""
+
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduce:
+    """Train and score the cells of the paper's tables 1-3 that the ledger lacks."""
+
+    schedule: str = "short"
+    """paper (30,000 iterations of 64 clips), short (2,000 of 16) or smoke (a try-out)."""
+    only: tuple[str, ...] = ()
+    """Cells by name or pattern, such as 'mnist-factored-*'; all unless given."""
+    seeds: tuple[int, ...] = (0,)
+    """Seeds of each cell."""
+    list: bool = False
+    """Show the cells and how far each is; train nothing."""
+    merge: tuple[Path, ...] = ()
+    """Add the rows of these ledgers, from other machines; train nothing."""
+    max_minutes: float = inf
+    """Stop after this time; the next call goes on."""
+    data_root: Path | None = None
+    """Folder of the digits, in torchvision's layout; downloads what is absent."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    ledger: Path = Path("docs/reproduction/ledger.jsonl")
+    """The ledger; tables.md is rendered beside it."""
+    runs: Path = Path("runs/reproduction")
+    """Where the run folders are."""
+
+    def __call__(self) -> None:
+        """Run the command."""
+        from ..errors import require
+        from .ledger import Ledger
+        from .reproduce import reproduce, write_tables
+        from .status import status
+
+        book = Ledger(self.ledger)
+        if self.list:
+            print(status(self.schedule, self.only, self.seeds, book, self.runs))
+        elif self.merge:
+            for path in self.merge:
+                require(path.is_file(), "merge", str(path), "no such file; name a ledger")
+            added = sum(book.add(Ledger(path).rows()) for path in self.merge)
+            print(f"{added} rows added to {self.ledger}; see {write_tables(book)}")
+        else:
+            rows = reproduce(
+                self.schedule,
+                self.only,
+                self.seeds,
+                ledger=self.ledger,
+                runs=self.runs,
+                data_root=self.data_root,
+                device=self.device,
+                max_minutes=self.max_minutes,
+            )
+            print(f"{len(rows)} cells added to {self.ledger}; see {write_tables(book)}")

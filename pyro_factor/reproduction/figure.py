@@ -1,0 +1,61 @@
+"""The paper's numbers and ours, side by side."""
+
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from ..evaluation.style import COLOURS, MARKERS, save, styled
+from .ledger import Row
+from .paper import BETAS, COLUMNS, NUMBERS, PRIORS, Column
+from .schedules import SCHEDULES
+from .tables import interval, values
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.figure
+
+PLACES = list(product(PRIORS, sorted(BETAS)))
+
+
+def draw(rows: Sequence[Row], path: Path) -> Path:
+    """Draw the columns of tables 1–3, linear SVM, and write the figure."""
+    return save(_figure(rows), path)
+
+
+@styled
+def _figure(rows: Sequence[Row]) -> "matplotlib.figure.Figure":
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=(9, 6))
+    grid = fig.subplots(2, 3)
+    for axes, column in zip(grid.flat, COLUMNS, strict=False):
+        _panel(axes, column, rows)
+    grid.flat[-1].remove()
+    fig.legend(*grid.flat[0].get_legend_handles_labels(), loc="lower right")
+    fig.suptitle("The paper's tables 1–3 and ours (linear SVM; 95% intervals over seeds)")
+    return fig
+
+
+def _panel(axes: "matplotlib.axes.Axes", column: Column, rows: Sequence[Row]) -> None:
+    x = range(len(PLACES))
+    paper = [NUMBERS[place][COLUMNS.index(column)] for place in PLACES]
+    axes.plot(x, paper, "_", color="black", ms=14, label="paper")
+    used = [name for name, schedule in SCHEDULES.items() if schedule.in_tables]
+    for number, name in enumerate(used):
+        found = {i: values(rows, column, *place, name, "linear") for i, place in enumerate(PLACES)}
+        found = {i: one for i, one in found.items() if one}
+        axes.errorbar(
+            list(found),
+            [fmean(one) for one in found.values()],
+            [interval(one) if len(one) > 1 else 0.0 for one in found.values()],
+            fmt=MARKERS[number],
+            color=COLOURS[number],
+            label=f"ours, schedule {name}",
+        )
+    labels = [f"{PRIORS[prior]} {beta}" for prior, beta in PLACES]
+    axes.set_xticks(x, labels, rotation=60, ha="right")
+    axes.set_title(column.title.replace(", ", "\n", 1))
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="x", visible=False)

@@ -1,0 +1,179 @@
+"""Train and score the cells of the paper's tables that the ledger lacks."""
+
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from fnmatch import fnmatch
+from math import inf
+from pathlib import Path
+
+import torch
+
+from ..config import Config
+from ..data import BouncingDigits
+from ..data.digits import SOURCES
+from ..errors import InUse, TimeUp, TrainingDiverged, require
+from ..evaluation import evaluate
+from ..files import atomic
+from ..inference.allocator import keep_freed_memory
+from ..inference.checkpoint import read_checkpoint
+from ..inference.hardware import choose_device, choose_precision
+from ..inference.runs import Run, build_data, build_vae, checkpoint_path, config_path
+from ..inference.training import train
+from .ledger import Ledger, Row
+from .paper import Cell, cells
+from .provenance import commit, describe_device, source, versions
+from .schedules import NUM_FRAMES, SCHEDULES
+from .tables import render, write_figure
+
+LEDGER = Path("docs/reproduction/ledger.jsonl")
+RUNS = Path("runs/reproduction")
+
+
+def reproduce(
+    schedule: str = "short",
+    only: Sequence[str] = (),
+    seeds: Sequence[int] = (0,),
+    *,
+    ledger: str | Path = LEDGER,
+    runs: str | Path = RUNS,
+    data_root: str | Path | None = None,
+    device: str = "auto",
+    max_minutes: float = inf,
+    progress: bool = True,
+) -> list[Row]:
+    """Train and score what is missing, cell after cell; add each to the ledger as it is done.
+
+    A cell that was begun goes on; one that another process is at is left to it. The tables are
+    rendered anew after each.
+
+    Args:
+        schedule: "paper", "short" or "smoke".
+        only: Names of cells, also as patterns such as `mnist-factored-*`; all unless given.
+        seeds: Seeds of each cell.
+        ledger: The ledger's file.
+        runs: Folder of the run folders.
+        data_root: Folder of the digits.
+        device: "auto", "cpu", "cuda" or "cuda:1".
+        max_minutes: Stop after this time, between two iterations.
+        progress: Whether to show progress.
+
+    Returns:
+        The new rows.
+
+    Raises:
+        InputError: An unknown schedule, or names that fit no cell.
+        TimeUp: `max_minutes` are over; calling again goes on.
+        TrainingDiverged: Cells whose training diverged, after the others are done.
+    """
+    require(schedule in SCHEDULES, "schedule", schedule, f"choose from {', '.join(SCHEDULES)}")
+    require(max_minutes > 0, "max_minutes", max_minutes, "give a positive number of minutes")
+    keep_freed_memory()
+    book, until = Ledger(Path(ledger)), time.monotonic() + 60 * max_minutes
+    done = {row.key for row in book.rows()}
+    rows, diverged = [], []
+    for cell in available(chosen(only, seeds)):
+        if (schedule, cell.name) in done:
+            continue
+        left = (until - time.monotonic()) / 60
+        if left <= 0:
+            raise TimeUp(f"The time is up before {cell.name}; call again to go on.")
+        print(f"{schedule}: {cell.name}", file=sys.stderr)
+        try:
+            row = _row(cell, schedule, Path(runs), data_root, device, left, progress)
+        except InUse as error:
+            print(f"Left out: {error}", file=sys.stderr)
+        except TrainingDiverged as error:
+            diverged.append(f"{cell.name}: {error}")
+        else:
+            book.add([row])
+            write_tables(book)
+            rows.append(row)
+    if diverged:
+        raise TrainingDiverged("\n".join(diverged))
+    return rows
+
+
+def chosen(only: Sequence[str], seeds: Sequence[int]) -> list[Cell]:
+    """The cells whose names fit one of the patterns.
+
+    Raises:
+        InputError: A pattern that fits none, a seed that is negative.
+    """
+    require(all(seed >= 0 for seed in seeds), "seeds", tuple(seeds), "give 0 or more")
+    every = cells(tuple(seeds))
+    for pattern in only:
+        known = any(fnmatch(cell.name, pattern) for cell in every)
+        require(known, "only", pattern, f"no cell has such a name; one is {every[0].name}")
+    return [cell for cell in every if not only or any(fnmatch(cell.name, p) for p in only)]
+
+
+def available(wanted: Sequence[Cell]) -> list[Cell]:
+    """The cells whose data set this package has."""
+    return [cell for cell in wanted if cell.dataset in SOURCES]
+
+
+def run_folder(runs: str | Path, schedule: str, cell: Cell) -> Path:
+    """Where a cell is trained."""
+    return Path(runs, schedule, cell.name)
+
+
+def write_tables(ledger: Ledger) -> Path:
+    """Render tables.md, and its figure where matplotlib is installed, beside the ledger."""
+    rows, path = ledger.rows(), ledger.path.with_name("tables.md")
+    with atomic(path) as temporary:
+        temporary.write_text(render(rows), encoding="utf-8")
+    write_figure(rows, path.with_name("tables.png"))
+    return path
+
+
+def _row(
+    cell: Cell,
+    schedule: str,
+    runs: Path,
+    data_root: str | Path | None,
+    device: str,
+    minutes: float,
+    progress: bool,
+) -> Row:
+    plan = SCHEDULES[schedule]
+    config = plan.config(cell, device=device)
+    data = (
+        build_data(config)
+        if data_root is None
+        else BouncingDigits(**config.data.model_dump() | {"root": data_root})
+    )
+    made_by = commit(), source()
+    run = _trained(config, data, run_folder(runs, schedule, cell), minutes, progress)
+    scores = evaluate(run, num_frames=NUM_FRAMES, clips=plan.clips, progress=progress)
+    where = choose_device(device)
+    precision = str(choose_precision("auto", where)).removeprefix("torch.")
+    description = config.model_dump(mode="json")
+    return Row(
+        schedule=schedule,
+        cell=cell,
+        config=description,
+        device=describe_device(where, precision),
+        versions=versions(),
+        commit=made_by[0],
+        source=made_by[1],
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(read_checkpoint(checkpoint_path(run.folder)).seconds, 1),
+        scores=scores.record(),
+    )
+
+
+def _trained(
+    config: Config, data: BouncingDigits, folder: Path, minutes: float, progress: bool
+) -> Run:
+    torch.manual_seed(config.training.seed)
+    return train(
+        build_vae(config),
+        data,
+        folder=folder,
+        resume=config_path(folder).exists(),
+        max_minutes=minutes,
+        progress=progress,
+        **config.training.model_dump(),
+    )

@@ -1,0 +1,63 @@
+"""How long a cell is trained, by name."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..config import Config, make_config
+from .paper import Cell
+
+NUM_FRAMES = 16
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule; the rate is the paper's, 1e-3, times 0.1 every 10,000 iterations.
+
+    Args:
+        iterations: Steps of Adam.
+        videos: Clips of 16 frames in a batch; the VAE, which knows no clips, gets as many frames.
+        clips: Clips to fit the classifiers on, and to score on.
+        source: Stands in for the cell's digits.
+        in_tables: Whether its scores are results.
+    """
+
+    iterations: int
+    videos: int
+    clips: int = 1_200  # the paper's 19,200 frames
+    source: str | None = None
+    in_tables: bool = True
+
+    def config(self, cell: Cell, **training: Any) -> Config:
+        """Describe a cell's run.
+
+        Args:
+            cell: The cell.
+            training: More of the training's fields, such as the device.
+
+        Returns:
+            The description; the data's root is left to the default.
+        """
+        single = cell.prior == "independent"
+        halves = {"static": cell.features // 2, "temporal": cell.features // 2}
+        return make_config(
+            {"source": self.source or cell.dataset, "num_frames": 1 if single else NUM_FRAMES},
+            {
+                "prior": cell.prior,
+                "prior_args": halves if cell.prior == "factored" else {"features": cell.features},
+                "beta": float(cell.beta),
+            },
+            {
+                "iterations": self.iterations,
+                "videos": self.videos * (NUM_FRAMES if single else 1),
+                "seed": cell.seed,
+                "checkpoint_every": 250,
+                **training,
+            },
+        )
+
+
+SCHEDULES = {
+    "paper": Schedule(iterations=30_000, videos=64),
+    "short": Schedule(iterations=2_000, videos=16),
+    "smoke": Schedule(iterations=2, videos=2, clips=40, source="embedded", in_tables=False),
+}

@@ -1,0 +1,126 @@
+"""The paper's tables with our numbers beside the paper's, rendered from the ledger."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby, product
+from math import sqrt
+from pathlib import Path
+from statistics import fmean, stdev
+
+from .ledger import Row
+from .paper import BETAS, COLUMNS, D_SCORE, NUMBERS, PRIORS, Column
+from .schedules import SCHEDULES
+
+CLASSIFIERS = {"linear": "linear SVM", "rbf": "RBF SVM"}
+HEAD = """# The paper's tables, reproduced
+
+Rendered from `ledger.jsonl` by `pyro-factor reproduce`; don't edit. Each of our numbers is the mean
+over the seeds, the 95% interval of that mean (Student's t) where there are two seeds or more, and
+the number of seeds in brackets; the higher of the paper's number and ours is bold. Schedules:
+{schedules}.
+The paper's text says linear SVM, its authors' code uses an RBF SVM.
+"""
+
+
+def render(rows: Sequence[Row]) -> str:
+    """The tables as markdown, readable as text: a column for each schedule and classifier."""
+    tabled = {name for name, schedule in SCHEDULES.items() if schedule.in_tables}
+    rows = [row for row in rows if row.schedule in tabled]
+    names = [name for name in SCHEDULES if any(row.schedule == name for row in rows)]
+    parts = [HEAD.format(schedules=_describe(names) or "none yet")]
+    for number, columns in groupby(COLUMNS, key=lambda column: column.table):
+        parts.append(f"## Table {number}\n")
+        for column in columns:
+            parts += [f"### {column.title}\n", _table(column, names, rows)]
+    parts += ["## What made them\n", _provenance(rows)]
+    return "\n".join(parts)
+
+
+def markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A markdown table, its columns aligned for a terminal."""
+    table = [list(header), *map(list, lines)]
+    widths = [max(3, *map(len, column)) for column in zip(*table, strict=True)]
+    table.insert(1, ["-" * width for width in widths])
+    padded = ([c.ljust(w) for c, w in zip(line, widths, strict=True)] for line in table)
+    return "".join(f"| {' | '.join(line)} |\n" for line in padded)
+
+
+def score(row: Row, column: Column, classifier: str) -> float:
+    """The number of a row that stands in a column."""
+    judged = row.scores[classifier]
+    found = judged["accuracies"] if column.measure == D_SCORE else judged
+    return float(found[column.measure])
+
+
+def values(
+    rows: Iterable[Row], column: Column, prior: str, beta: int, schedule: str, classifier: str
+) -> list[float]:
+    """Our numbers for one place of a table, one for each seed."""
+    return [
+        score(row, column, classifier)
+        for row in rows
+        if row.schedule == schedule and row.cell == column.cell(prior, beta, row.cell.seed)
+    ]
+
+
+def interval(found: Sequence[float]) -> float:
+    """Half the width of the 95% interval of a mean, by Student's t."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, len(found) - 1)) * stdev(found) / sqrt(len(found))
+
+
+def _table(column: Column, names: Sequence[str], rows: Sequence[Row]) -> str:
+    header = ["model", "β", "paper"]
+    header += [f"{name}, {judge}" for name, judge in product(names, CLASSIFIERS.values())]
+    lines = []
+    for prior, beta in product(PRIORS, sorted(BETAS)):
+        paper = NUMBERS[prior, beta][COLUMNS.index(column)]
+        ours = [
+            _entry(values(rows, column, prior, beta, name, judge), paper)
+            for name, judge in product(names, CLASSIFIERS)
+        ]
+        lines.append([PRIORS[prior], str(beta), f"{paper:.2f}", *ours])
+    return markdown(header, lines)
+
+
+def _entry(found: Sequence[float], paper: float) -> str:
+    if not found:
+        return ""
+    mean, number = fmean(found), f"{fmean(found):.2f}"
+    spread = f" ± {interval(found):.2f}" if len(found) > 1 else ""
+    return (f"**{number}**" if mean > paper else number) + f"{spread} ({len(found)})"
+
+
+def _describe(names: Iterable[str]) -> str:
+    return "; ".join(
+        f"{name}, {SCHEDULES[name].iterations:,} iterations of {SCHEDULES[name].videos} clips"
+        for name in names
+    )
+
+
+def _provenance(rows: Sequence[Row]) -> str:
+    header = ["cell", "schedule", "minutes", "device", "torch", "commit", "finished"]
+    return markdown(
+        header,
+        (
+            [
+                row.cell.name,
+                row.schedule,
+                f"{row.seconds / 60:.0f}",
+                row.device,
+                str(row.versions.get("torch")),
+                (row.commit or "none")[:10],
+                row.finished,
+            ]
+            for row in rows
+        ),
+    )
+
+
+def write_figure(rows: Sequence[Row], path: Path) -> None:
+    """Draw the paper's numbers and ours, unless matplotlib is absent."""
+    try:
+        from .figure import draw
+    except ImportError:
+        return
+    draw(rows, path)
