@@ -2,7 +2,6 @@
 
 import math
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from tyro.conf import Positional, subcommand
 
 from . import flags
 from .config import read_config
-from .errors import InputError, TimeUp, TrainingDiverged
+from .errors import report
 from .reproduction.command import Reproduce
 
 if TYPE_CHECKING:
@@ -22,14 +21,6 @@ if TYPE_CHECKING:
 QUICKSTART_ITERATIONS = 360  # about 4 minutes on 2 cores
 # few iterations, so a higher learning rate than the paper's, lowered before the end
 QUICKSTART = {"videos": 16, "learning_rate": 3e-3, "decay_every": 300}
-
-EXIT_CODES: dict[type[BaseException], int] = {
-    InputError: 2,
-    OSError: 2,
-    TrainingDiverged: 1,
-    TimeUp: 3,
-    KeyboardInterrupt: 130,
-}
 
 Device = Annotated[str, tyro.conf.arg(help="auto, cpu, cuda or cuda:N.")]
 
@@ -136,12 +127,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0; 1 for a training that diverged; 2 for bad input or a folder that can't
         be written to; 3 for a training whose time was up; 130 for Ctrl-C.
     """
-    try:
+
+    def command() -> None:
         _parse(arguments)()
-    except tuple(EXIT_CODES) as error:
-        print(str(error) or "Stopped.", file=sys.stderr)
-        return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
-    return 0
+
+    return report(command)
 
 
 def _parse(arguments: Sequence[str] | None) -> Any:

@@ -1,5 +1,8 @@
 """What can go wrong, or end a training: each with a message that says what to do."""
 
+import sys
+from collections.abc import Callable
+
 
 class InputError(ValueError):
     """Bad input: names the argument, what was given and what to do.
@@ -45,3 +48,22 @@ def require(condition: bool, argument: str, given: object, advice: str) -> None:
     """
     if not condition:
         raise InputError(f"{argument}: got {given!r}; {advice}")
+
+
+EXIT_CODES: dict[type[BaseException], int] = {
+    InputError: 2,
+    OSError: 2,
+    TrainingDiverged: 1,
+    TimeUp: 3,
+    KeyboardInterrupt: 130,
+}
+
+
+def report(command: Callable[[], object]) -> int:
+    """Run a command, print what ends it, and return its exit code, 0 if nothing did."""
+    try:
+        command()
+    except tuple(EXIT_CODES) as error:
+        print(str(error) or "Stopped.", file=sys.stderr)
+        return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
+    return 0

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,7 +24,9 @@ class Progress:
     def __init__(self, folder: Path, start: int, iterations: int, show: bool) -> None:
         self.start, self.iterations = start, iterations
         self._began = self._printed = time.monotonic()
-        self._bar = _bar(start, iterations) if show and sys.stderr.isatty() else None
+        # the reproduction's script also runs without rich
+        terminal = sys.stderr.isatty() and find_spec("rich") is not None
+        self._bar = _bar(start, iterations) if show and terminal else None
         self._lines = show and self._bar is None
         self._board = _tensorboard(folder / "tensorboard", start)
 

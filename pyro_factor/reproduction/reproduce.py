@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatch
+from importlib.util import find_spec
 from math import inf
 from pathlib import Path
 
@@ -21,11 +22,12 @@ from ..inference.checkpoint import read_checkpoint
 from ..inference.hardware import choose_device, choose_precision
 from ..inference.runs import Run, build_data, build_vae, checkpoint_path, config_path
 from ..inference.training import train
+from .figure import draw
 from .ledger import Ledger, Row
 from .paper import Cell, cells
 from .provenance import commit, describe_device, source, versions
 from .schedules import NUM_FRAMES, SCHEDULES
-from .tables import render, write_figure
+from .tables import render
 
 LEDGER = Path("docs/reproduction/ledger.jsonl")
 RUNS = Path("runs/reproduction")
@@ -124,7 +126,8 @@ def write_tables(ledger: Ledger) -> Path:
     rows, path = ledger.rows(), ledger.path.with_name("tables.md")
     with atomic(path) as temporary:
         temporary.write_text(render(rows), encoding="utf-8")
-    write_figure(rows, path.with_name("tables.png"))
+    if find_spec("matplotlib"):
+        draw(rows, path.with_name("tables.png"))
     return path
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby, product
 from math import sqrt
-from pathlib import Path
 from statistics import fmean, stdev
 
 from .ledger import Row
@@ -115,12 +114,3 @@ def _provenance(rows: Sequence[Row]) -> str:
             for row in rows
         ),
     )
-
-
-def write_figure(rows: Sequence[Row], path: Path) -> None:
-    """Draw the paper's numbers and ours, unless matplotlib is absent."""
-    try:
-        from .figure import draw
-    except ImportError:
-        return
-    draw(rows, path)

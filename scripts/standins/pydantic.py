@@ -1,0 +1,63 @@
+"""Models without validation: the script describes its runs itself."""
+
+import json
+from collections.abc import Callable
+from typing import Any, get_type_hints
+
+ConfigDict = dict
+MISSING = object()
+
+
+class ValidationError(ValueError):
+    """Never raised here."""
+
+
+class FieldInfo:
+    """A field's default."""
+
+    def __init__(
+        self, default: Any = MISSING, default_factory: Callable[[], Any] | None = None, **_: Any
+    ) -> None:
+        self.default, self.default_factory = default, default_factory
+
+    def value(self) -> Any:
+        """The default."""
+        return self.default if self.default_factory is None else self.default_factory()
+
+
+Field = FieldInfo
+
+
+class BaseModel:
+    """Fields by annotation, with defaults; nested models from nested dictionaries."""
+
+    model_fields: dict[str, Any]
+
+    def __init_subclass__(cls) -> None:
+        hints = get_type_hints(cls, include_extras=True)
+        names = [name for name in hints if name not in {"model_config", "model_fields"}]
+        cls.model_fields = {name: (hints[name], vars(cls).get(name)) for name in names}
+
+    def __init__(self, **given: Any) -> None:
+        for name, (kind, info) in self.model_fields.items():
+            value = given[name] if name in given else info.value()
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                value = kind(**value) if isinstance(value, dict) else value
+            vars(self)[name] = tuple(value) if isinstance(value, list) else value
+
+    @classmethod
+    def model_validate(cls, given: dict[str, Any]) -> "BaseModel":
+        return cls(**given)
+
+    @classmethod
+    def model_validate_json(cls, text: str | bytes) -> "BaseModel":
+        return cls(**json.loads(text))
+
+    def model_dump(self, mode: str = "python") -> dict[str, Any]:
+        dumped = {
+            k: v.model_dump() if isinstance(v, BaseModel) else v for k, v in vars(self).items()
+        }
+        return json.loads(json.dumps(dumped)) if mode == "json" else dumped
+
+    def model_dump_json(self, indent: int | None = None) -> str:
+        return json.dumps(self.model_dump(), indent=indent)
