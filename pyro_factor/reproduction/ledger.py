@@ -11,6 +11,7 @@ from ..files import atomic, locked
 from .paper import Cell
 
 VERSION = 1
+PATIENCE = 60.0  # seconds for another writer to end
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Ledger:
         Raises:
             InputError: A line is not a row.
         """
-        return list({row.key: row for row in reversed(_read(self.path))}.values())[::-1]
+        return _once(_read(self.path))
 
     def add(self, rows: Iterable[Row]) -> int:
         """Add the rows whose cells are not in the ledger yet, and say how many those were.
@@ -74,15 +75,22 @@ class Ledger:
         Raises:
             InputError: Another process is writing just now; or a line is not a row.
         """
-        with locked(self.path.parent, patience=60.0):
+        with locked(self.path.parent, PATIENCE):
             held = _read(self.path)
             known = {row.key for row in held}
-            new = list({row.key: row for row in rows if row.key not in known}.values())
+            new = [row for row in _once(rows) if row.key not in known]
             if new:
                 with atomic(self.path) as temporary:
                     lines = (json.dumps({"version": VERSION, **asdict(row)}) for row in held + new)
                     temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return len(new)
+
+
+def _once(rows: Iterable[Row]) -> list[Row]:
+    found: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        found.setdefault(row.key, row)
+    return list(found.values())
 
 
 def _read(path: Path) -> list[Row]:
@@ -92,7 +100,7 @@ def _read(path: Path) -> list[Row]:
     for number, line in enumerate(whole, start=1):
         try:
             rows.append(_row(line))
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             if number == len(whole) and not line.endswith(b"\n"):
                 break  # cut off
             raise InputError(

@@ -1,0 +1,40 @@
+from collections import Counter
+
+import pytest
+
+from pyro_factor.reproduction.paper import ACCURACY, COLUMNS, NUMBERS, Cell, cells
+from pyro_factor.reproduction.schedules import SCHEDULES
+
+
+def test_the_tables_take_33_trainings_a_seed():
+    every = cells()
+    assert len(every) == len({cell.name for cell in every}) == 33
+    assert Counter(cell.dataset for cell in every) == {"mnist": 18, "chairs": 15}
+    assert len(cells((0, 1, 2))) == 99
+    assert all(len(numbers) == len(COLUMNS) for numbers in NUMBERS.values())
+
+
+def test_the_factored_cells_on_mnist_come_first():
+    names = [cell.name for cell in cells()[:6]]
+    assert names == [f"mnist-factored-{f}-beta{b}-seed0" for f in ("2+2", "4+4") for b in (4, 1, 2)]
+
+
+def test_features_are_counted_as_the_paper_counts_them():
+    accuracy = {c.features: c for c in COLUMNS if c.measure == ACCURACY and c.dataset == "mnist"}
+    # table 2's n is the static features of the factored model, and all of a baseline's
+    assert accuracy[2].cell("factored", 4) == Cell("mnist", "factored", 4, 4)
+    assert accuracy[4].cell("slow", 2, seed=7) == Cell("mnist", "slow", 4, 2, seed=7)
+    # table 1 counts those of both factors
+    assert [c.cell("factored", 1).features for c in COLUMNS[:2]] == [4, 8]
+
+
+@pytest.mark.parametrize("cell", [cell for cell in cells() if cell.dataset == "mnist"])
+def test_a_cell_describes_its_run(cell):
+    config = SCHEDULES["paper"].config(cell)
+    arguments = config.model.prior_args
+    assert sum(arguments.values()) == cell.features
+    assert (config.model.beta, config.training.seed) == (cell.beta, cell.seed)
+    assert (config.training.iterations, config.training.learning_rate) == (30_000, 1e-3)
+    assert (config.training.decay, config.training.decay_every) == (0.1, 10_000)
+    clips = (1, 1024) if cell.prior == "independent" else (16, 64)
+    assert (config.data.num_frames, config.training.videos) == clips

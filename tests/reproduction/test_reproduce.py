@@ -1,0 +1,202 @@
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save
+
+from pyro_factor import cli, load
+from pyro_factor.errors import TimeUp, TrainingDiverged
+from pyro_factor.files import locked
+from pyro_factor.inference.checkpoint import read_checkpoint
+from pyro_factor.inference.trainer import Trainer
+from pyro_factor.reproduction import reproduce as module
+from pyro_factor.reproduction.ledger import Ledger
+from pyro_factor.reproduction.paper import Cell
+from pyro_factor.reproduction.reproduce import reproduce
+
+CELL = Cell("mnist", "factored", 4, 1)
+SLOW = Cell("mnist", "slow", 2, 1)
+# what a machine without them lacks; the script has stand-ins for what it needs
+ABSENT = ("jaxtyping", "matplotlib", "pydantic", "pyro_factor", "rich", "safetensors", "tyro")
+ABSENT += ("torchvision",)
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*arguments):
+    """The exit code of `reproduce --schedule smoke`."""
+    return cli.main(["reproduce", "--schedule", "smoke", *map(str, arguments)])
+
+
+def test_what_is_missing_is_done_and_no_more(tmp_path, capsys):
+    assert run("--only", CELL.name, SLOW.name) == 0
+    (first, second) = Ledger(module.LEDGER).rows()
+    assert [first.cell, second.cell] == [CELL, SLOW]
+    assert first.scores == json.loads(
+        (module.run_folder(module.RUNS, "smoke", CELL) / "scores.json").read_text()
+    )
+    assert first.versions["torch"] == torch.__version__.partition("+")[0]
+    assert first.config["data"]["root"] is None
+    tables = [Path("docs/reproduction", name) for name in ("tables.md", "tables.png")]
+    assert all(path.exists() for path in tables)
+    assert load(module.run_folder(module.RUNS, "smoke", CELL)).factors.keys() == {"hs", "ht"}
+    capsys.readouterr()
+    assert run("--only", CELL.name, SLOW.name) == 0
+    assert "0 cells added" in capsys.readouterr().out
+    assert run("--list", "--only", "mnist-*-beta1-*") == 0
+    listed = capsys.readouterr().out
+    assert "2 of 6 cells of the schedule smoke are done" in listed
+    assert f"{first.scores['linear']['accuracies']['d_score']:.2f}" in listed
+
+
+def stop_after_an_iteration(monkeypatch):
+    """Call `reproduce` with less time than the cell's first iteration takes."""
+    update = Trainer.update
+
+    def slowly(self, iteration, videos):
+        time.sleep(6)
+        return update(self, iteration, videos)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "update", slowly)
+        with pytest.raises(TimeUp, match="1 of 2 iterations are saved"):
+            reproduce("smoke", [CELL.name], max_minutes=0.1, progress=False)
+
+
+def test_a_stopped_reproduction_goes_on(monkeypatch, capsys):
+    stop_after_an_iteration(monkeypatch)
+    assert run("--list", "--only", CELL.name) == 0
+    assert "1 of 2 iterations" in capsys.readouterr().out
+    folder = module.run_folder(module.RUNS, "smoke", CELL)
+    seconds = read_checkpoint(folder / "checkpoint.safetensors").seconds
+    assert seconds > 6
+    (stopped,) = reproduce("smoke", [CELL.name], progress=False)
+    assert stopped.seconds >= round(seconds, 1)
+    (whole,) = reproduce("smoke", [CELL.name], runs="whole", ledger="whole.jsonl", progress=False)
+    assert stopped.scores == whole.scores
+    with pytest.raises(TimeUp, match=f"before {SLOW.name}"):
+        reproduce("smoke", [SLOW.name], max_minutes=1e-9, progress=False)
+
+
+def test_a_row_lost_before_it_was_written_costs_no_training(monkeypatch):
+    def stop(self, rows):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "add", stop)
+        with pytest.raises(KeyboardInterrupt):
+            reproduce("smoke", [CELL.name], progress=False)
+
+    def train_no_more(self, iteration, videos):
+        raise AssertionError
+
+    monkeypatch.setattr(Trainer, "update", train_no_more)
+    assert [row.cell for row in reproduce("smoke", [CELL.name], progress=False)] == [CELL]
+
+
+def test_a_cell_that_another_process_trains_is_left_to_it(capsys):
+    with locked(module.run_folder(module.RUNS, "smoke", CELL)):
+        rows = reproduce("smoke", [CELL.name, SLOW.name], progress=False)
+    assert [row.cell for row in rows] == [SLOW]
+    assert "another process" in capsys.readouterr().err
+
+
+def test_the_cells_after_one_that_diverges_are_done(monkeypatch):
+    update = Trainer.update
+
+    def spoil(self, iteration, videos):
+        values = update(self, iteration, videos)
+        factored = "hs0" in str(self.names) or "static" in values
+        return values | {"loss": torch.tensor(torch.nan)} if factored else values
+
+    monkeypatch.setattr(Trainer, "update", spoil)
+    with pytest.raises(TrainingDiverged, match=rf"{CELL.name.replace('+', '[+]')}: iteration 1"):
+        reproduce("smoke", [CELL.name, SLOW.name], progress=False)
+    assert [row.cell for row in Ledger(module.LEDGER).rows()] == [SLOW]
+
+
+def test_ledgers_merge(tmp_path, capsys):
+    reproduce("smoke", [SLOW.name], ledger="elsewhere/ledger.jsonl", progress=False)
+    for added in (1, 0):
+        assert run("--merge", "elsewhere/ledger.jsonl") == 0
+        assert f"{added} rows added" in capsys.readouterr().out
+    assert [row.cell for row in Ledger(module.LEDGER).rows()] == [SLOW]
+
+
+BAD = {
+    "schedule": ({"schedule": "long"}, "schedule: got 'long'; choose from paper, short, smoke"),
+    "cell": ({"only": ["mnist-facotred-*"]}, "only: got 'mnist-facotred-*'; no cell has"),
+    "seed": ({"seeds": [-1]}, "seeds: got (-1,); give 0 or more"),
+    "minutes": ({"max_minutes": 0.0}, "max_minutes: got 0.0"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_named(case):
+    options, message = BAD[case]
+    with pytest.raises(ValueError, match="got") as caught:
+        reproduce(**{"schedule": "smoke", **options})
+    assert message in str(caught.value)
+    assert not Path("docs").exists()
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """An environment that has torch, Pyro, scikit-learn and what these need, and a checkout."""
+    folder = tmp_path_factory.mktemp("bare")
+    (folder / "site").mkdir()
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        if path.suffix != ".pth" and not path.name.startswith(ABSENT):
+            (folder / "site" / path.name).symlink_to(path)
+    root = Path(__file__).parents[2]
+    for name in ("pyro_factor", "scripts"):
+        (folder / name).symlink_to(root / name)
+    return folder
+
+
+def test_the_script_needs_torch_pyro_and_scikit_learn_alone(bare, tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(bare / "site"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-S", bare / "scripts/reproduce.py", "--schedule", "smoke"]
+
+    def script(*arguments):
+        return subprocess.run(
+            [*command, *arguments], env=environment, capture_output=True, text=True, check=False
+        )
+
+    missing = script("--only", "nothing")
+    assert (missing.returncode, "only: got 'nothing'" in missing.stderr) == (2, True)
+    done = script("--only", CELL.name)
+    assert done.returncode == 0, done.stderr
+    (row,) = Ledger(module.LEDGER).rows()
+    assert row.versions["pyro-factor"] is None
+    # the libraries read what their stand-ins wrote, and find the same
+    (again,) = reproduce("smoke", [CELL.name], ledger="again.jsonl", progress=False)
+    assert again.scores == row.scores
+    assert again.seconds == row.seconds
+
+
+def test_the_stand_in_writes_and_reads_the_format(tmp_path):
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import safetensors, safetensors.torch\n"
+        "assert 'standins' in safetensors.__file__\n"
+        "with safetensors.safe_open(sys.argv[2], framework='pt') as file:\n"
+        "    tensors = {name: file.get_tensor(name) for name in file.keys()}\n"
+        "    metadata = file.metadata()\n"
+        "open(sys.argv[3], 'wb').write(safetensors.torch.save(tensors, metadata))\n"
+    )
+    standins = Path(__file__).parents[2] / "scripts/standins"
+    tensors = {"a": torch.randn(2, 3), "b": torch.tensor(5), "c": torch.randn(4).double()}
+    Path("ours").write_bytes(save(tensors, {"key": "value"}))
+    subprocess.run([sys.executable, "-c", code, standins, "ours", "theirs"], check=True)
+    assert all(torch.equal(found, tensors[name]) for name, found in load_file("theirs").items())

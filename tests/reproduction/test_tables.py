@@ -1,0 +1,64 @@
+from dataclasses import replace
+
+import pytest
+from example_rows import row
+
+from pyro_factor.reproduction.figure import draw
+from pyro_factor.reproduction.paper import COLUMNS, Cell
+from pyro_factor.reproduction.tables import interval, markdown, render
+
+CELL = Cell("mnist", "factored", 4, 1)
+
+
+def lines(text, title):
+    """The cells of a table's lines, by model and β."""
+    part = text.partition(f"### {title}\n")[2].partition("#")[0]
+    split = [[c.strip() for c in line.split("|")[1:-1]] for line in part.split("\n") if line]
+    return split[0], {(line[0], line[1]): line[2:] for line in split[2:]}
+
+
+def test_no_rows_make_the_papers_tables():
+    header, found = lines(render([]), COLUMNS[0].title)
+    assert header == ["model", "β", "paper"]
+    assert found["Factored", "4"] == ["6.82"]
+    assert found["VAE", "1"] == ["1.08"]
+    assert len(found) == 9
+
+
+def test_one_row_stands_in_both_columns_that_it_serves():
+    text = render([row(CELL, d_score=7.125, transfer=0.5, rbf=(6.0, 0.75))])
+    header, found = lines(text, COLUMNS[0].title)
+    assert header[3:] == ["short, linear SVM", "short, RBF SVM"]
+    assert found["Factored", "1"] == ["6.71", "**7.12** (1)", "6.00 (1)"]
+    assert found["Factored", "2"] == ["6.74", "", ""]
+    # two static features: n = 2 of table 2
+    _, found = lines(text, "static accuracy, bouncing MNIST, n = 2")
+    assert found["Factored", "1"] == ["0.71", "0.50 (1)", "**0.75** (1)"]
+
+
+def test_seeds_make_a_mean_and_students_interval():
+    rows = [row(replace(CELL, seed=i), d_score=d) for i, d in enumerate((2.0, 3.0, 4.0))]
+    _, found = lines(render(rows), COLUMNS[0].title)
+    # standard deviation 1, t(0.975, 2) = 4.303
+    assert found["Factored", "1"][1] == "3.00 ± 2.48 (3)"
+    assert interval([2.0, 3.0, 4.0]) == pytest.approx(4.302653 / 3**0.5)
+
+
+def test_schedules_never_share_a_column_and_a_try_out_has_none():
+    rows = [row(CELL, name, d_score=d) for name, d in (("short", 1), ("paper", 2), ("smoke", 9))]
+    header, found = lines(render(rows), COLUMNS[0].title)
+    assert header[3:] == [
+        f"{name}, {judge} SVM" for name in ("paper", "short") for judge in ("linear", "RBF")
+    ]
+    assert found["Factored", "1"] == ["6.71", "2.00 (1)", "2.00 (1)", "1.00 (1)", "2.00 (1)"]
+    assert "smoke" not in render(rows)
+
+
+def test_columns_are_aligned():
+    table = markdown(["a", "long name"], [["1", "2"], ["wide entry", "3"]])
+    assert len({len(line) for line in table.splitlines()}) == 1
+
+
+def test_the_figure_is_drawn(tmp_path):
+    rows = [row(replace(CELL, seed=i), d_score=2.0 + i) for i in range(2)]
+    assert draw(rows, tmp_path / "tables.png").stat().st_size > 10_000
