@@ -13,10 +13,11 @@ ROOT = Path(__file__).parents[1]
 
 # room -> the rooms it may not import
 FORBIDDEN = {
-    "data": {"models", "inference", "evaluation", "cli"},
-    "models": {"data", "inference", "evaluation", "cli"},
-    "inference": {"evaluation", "cli"},
-    "evaluation": {"cli"},
+    "data": {"models", "inference", "evaluation", "reproduction", "cli"},
+    "models": {"data", "inference", "evaluation", "reproduction", "cli"},
+    "inference": {"evaluation", "reproduction", "cli"},
+    "evaluation": {"reproduction", "cli"},
+    "reproduction": {"cli"},
 }
 
 

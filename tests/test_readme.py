@@ -54,6 +54,8 @@ def shortened(words, root):
         text = re.sub(r"--(iterations|videos) \d+", "", text) + " " + QUICK
     if words[0] == "evaluate":
         text += " --clips 60"
+    if words[0] == "reproduce" and "--list" not in words:
+        text = text.replace("short", "smoke").replace("2+2-*", "2+2-beta1-*")
     return shlex.split(text)
 
 
