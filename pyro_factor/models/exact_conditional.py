@@ -86,7 +86,7 @@ class ExactConditional(TorchDistribution):
 
 @register_kl(ExactConditional, Distribution)
 def _per_site_kl(q: ExactConditional, p: Distribution) -> Tensor:
-    # With q(hs0 | hs) the sites' KLs do not add up to the KL of the whole (design, section 3)
+    # With q(hs0 | hs) the sites' KLs do not add up to the KL of the whole
     raise InvalidPairError(
         "TraceMeanField_ELBO adds up the KL of each site, which is valid only if the guide draws "
         "each site independently of the others; this guide draws a global site from its exact "

@@ -1,12 +1,13 @@
 """The Gaussian form of a prior: p(h) in closed form, global draws integrated out exactly.
 
-    log p(h) = log p(m) - ½ (h - m)ᵀ P (h - m)
+    log p(h) = c + bᵀh - ½ hᵀPh
 
-m and P follow from the joint density of all draws by a Schur complement (design, section 3).
+follows from the joint density of all draws by a Schur complement.
 """
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyro.distributions as dist
 import torch
@@ -19,6 +20,7 @@ from .closed_forms import entropy
 from .errors import DegeneratePrior
 from .joint import Joint
 from .linearity import check_linear_gaussian, split
+from .precision import Dense, Reader, Structure, read_dense, read_precision
 from .program import Prior, algebra
 from .read_layout import read_layout
 
@@ -27,19 +29,40 @@ RANK_TOLERANCE = 1e-10  # smallest over largest eigenvalue of a covariance that 
 
 @dataclass(frozen=True)
 class GaussianForm:
-    """p(h) = N(loc, precision⁻¹) over the per-frame codes of one clip.
+    """log p(h) = c + bᵀh - ½ hᵀPh over the per-frame codes of one clip, with P = S - WᵀW.
+
+    S is the precision of the frames' draws given the global ones, held in the smallest structure
+    that it has: a band, for most. W carries what the global draws couple; it has a row for each of
+    their entries. So the cost of an expectation is linear in N wherever S has a band.
 
     Args:
-        loc: The mean, (N, D).
-        precision: Its precision, (N·D, N·D), frame-major: entry (n, d) of h is number n·D + d.
-        log_normalizer: log p(loc), in nats.
+        constant: c, in nats.
+        linear: b, (N, D).
+        structure: S.
+        coupling: W, (G, N, D).
     """
 
-    loc: Float[Tensor, "frames features"]
-    precision: Float[Tensor, "entries entries"]
-    log_normalizer: Float[Tensor, ""]
+    constant: Float[Tensor, ""]
+    linear: Float[Tensor, "frames features"]
+    structure: Structure
+    coupling: Float[Tensor, "globals frames features"]
 
-    @property
+    @cached_property
+    def loc(self) -> Float[Tensor, "frames features"]:
+        """The mean, (N, D)."""
+        if not self.learned and not self.linear.any():
+            return self.linear
+        factor = torch.linalg.cholesky(self.precision)
+        return torch.cholesky_solve(self.linear.reshape(-1, 1), factor).reshape(self.linear.shape)
+
+    @cached_property
+    def precision(self) -> Float[Tensor, "entries entries"]:
+        """P whole, (N·D, N·D), frame-major: entry (n, d) of h is number n·D + d."""
+        coupling = self.coupling.flatten(1)
+        precision = self.structure.dense() - coupling.T @ coupling
+        return 0.5 * (precision + precision.T)
+
+    @cached_property
     def covariance(self) -> Float[Tensor, "entries entries"]:
         """The covariance of the entries of h, (N·D, N·D), frame-major."""
         return torch.cholesky_inverse(torch.linalg.cholesky(self.precision))
@@ -47,7 +70,8 @@ class GaussianForm:
     @property
     def learned(self) -> bool:
         """Whether the form depends on parameters, so that it changes as they train."""
-        return self.precision.requires_grad or self.loc.requires_grad
+        parts = (self.constant, self.linear, self.structure.diagonal(), self.coupling)
+        return any(part.requires_grad for part in parts)
 
     def log_prob(self, h: Float[Tensor, "*videos frames features"]) -> Float[Tensor, "*videos"]:
         """Return log p(h), in nats, one per video."""
@@ -62,13 +86,14 @@ class GaussianForm:
 
         Computed in float64, since a small scale in the prior makes large terms that cancel.
         """
-        precision = self.precision.to(loc.device)
-        distance = (loc.double() - self.loc.to(loc.device)).flatten(-2)
-        variance = scale.double().square().flatten(-2)
-        # log p(m) - ½ (μ - m)ᵀ P (μ - m) - ½ Σ_j P_jj σ_j²
-        quadratic = (distance @ precision * distance).sum(-1)
-        spread = variance @ precision.diagonal()
-        return (self.log_normalizer.to(loc.device) - 0.5 * (quadratic + spread)).to(loc.dtype)
+        form, mean, variance = self.to(loc.device), loc.double(), scale.double().square()
+        coupled = torch.einsum("gnd,...nd->...g", form.coupling, mean)
+        diagonal = form.structure.diagonal() - form.coupling.square().sum(0)
+        # c + bᵀμ - ½ μᵀPμ - ½ Σ_j P_jj σ_j²
+        linear = (form.linear * mean).sum((-2, -1))
+        quadratic = (mean * (form.structure @ mean)).sum((-2, -1)) - coupled.square().sum(-1)
+        spread = (diagonal * variance).sum((-2, -1))
+        return (form.constant + linear - 0.5 * (quadratic + spread)).to(loc.dtype)
 
     def kl(
         self,
@@ -80,13 +105,17 @@ class GaussianForm:
 
     def distribution(self, like: Tensor) -> TorchDistributionMixin:
         """Return p(h) as a distribution over (N, D), in the dtype and on the device of `like`."""
-        loc, precision = self.loc.flatten().to(like), self.precision
-        scale_tril = torch.linalg.cholesky(
-            torch.cholesky_inverse(torch.linalg.cholesky(precision))
-        ).to(like)
-        normal = dist.MultivariateNormal(loc, scale_tril=scale_tril)
-        shape = ReshapeTransform(loc.shape, self.loc.shape)
+        scale_tril = torch.linalg.cholesky(self.covariance).to(like)
+        normal = dist.MultivariateNormal(self.loc.flatten().to(like), scale_tril=scale_tril)
+        shape = ReshapeTransform(self.loc.flatten().shape, self.loc.shape)
         return dist.TransformedDistribution(normal, [shape])
+
+    def to(self, device: torch.device) -> "GaussianForm":
+        """The same on another device."""
+        if device == self.linear.device:
+            return self
+        parts = (self.constant, self.linear, self.structure, self.coupling)
+        return GaussianForm(*(part.to(device) for part in parts))  # type: ignore[arg-type]
 
 
 def gaussian_form(prior: Prior, num_frames: int) -> GaussianForm:
@@ -108,43 +137,60 @@ def gaussian_form(prior: Prior, num_frames: int) -> GaussianForm:
     layout = read_layout(prior, num_frames)
     with algebra(prior):
         check_linear_gaussian(prior, layout)
-        return marginal_form(Joint(prior, layout))
+        return marginal_form(Joint(prior, layout))[0]
 
 
-def marginal_form(joint: Joint) -> GaussianForm:
-    """Integrate out whatever of z is not in h."""
+def marginal_form(joint: Joint, hint: Reader | None = None) -> tuple[GaussianForm, Reader]:
+    """Integrate out whatever of z is not in h.
+
+    Args:
+        joint: The joint density of all draws.
+        hint: How the structure was read before, for a prior that is read again.
+
+    Returns:
+        The form, and how its structure was read.
+    """
     shape = (joint.layout.num_frames, joint.layout.num_features)
     if not joint.layout.direct:
-        return _pushed_forward(joint, shape)
-    frames, globals_ = joint.places()
-    linear, constant = joint.linear[frames], joint.constant
-    rows = joint.precision(frames)
-    precision = rows[:, frames]
-    if len(globals_):
-        # Schur complement of the global block
-        cross, linear_globals = rows[:, globals_], joint.linear[globals_]
-        factor = torch.linalg.cholesky(joint.precision(globals_)[:, globals_])
-        precision = precision - cross @ torch.cholesky_solve(cross.T, factor)
-        mean_globals = torch.cholesky_solve(linear_globals.unsqueeze(-1), factor).squeeze(-1)
-        linear = linear - cross @ mean_globals
-        # c + ½ b_gᵀ P_gg⁻¹ b_g + ½ log |2π P_gg⁻¹|
-        constant = constant + 0.5 * linear_globals @ mean_globals - factor.diagonal().log().sum()
-        constant = constant + 0.5 * len(globals_) * math.log(2 * math.pi)
-    precision = 0.5 * (precision + precision.T)
-    loc = torch.cholesky_solve(linear.unsqueeze(-1), torch.linalg.cholesky(precision)).squeeze(-1)
-    return GaussianForm(loc.reshape(shape), precision, constant + 0.5 * linear @ loc)
+        return _pushed_forward(joint, shape), read_dense
+    frames, _ = joint.places()
+
+    def product(x: Tensor) -> Tensor:
+        z = torch.zeros(len(x), joint.size)
+        z[:, frames] = x.flatten(1)
+        return joint.product(z)[:, frames].unflatten(1, shape)
+
+    structure, read = read_precision(product, *shape, hint)
+    constant, linear = joint.constant, joint.linear[frames]
+    rows, globals_ = joint.globals()
+    # L Lᵀ = P_gg,  W = L⁻¹ P_gf,  u = L⁻¹ b_g: the Schur complement of the global block
+    factor = torch.linalg.cholesky(rows[:, globals_])
+    whitened = torch.linalg.solve_triangular(
+        factor, torch.cat([rows[:, frames], joint.linear[globals_, None]], 1), upper=False
+    )
+    coupling, mean = whitened[:, :-1], whitened[:, -1]
+    linear = linear - mean @ coupling
+    # c + ½ b_gᵀ P_gg⁻¹ b_g + ½ log |2π P_gg⁻¹|
+    constant = constant + 0.5 * mean.square().sum() - factor.diagonal().log().sum()
+    constant = constant + 0.5 * len(globals_) * math.log(2 * math.pi)
+    coupled = coupling.unflatten(1, shape)
+    return GaussianForm(constant, linear.reshape(shape), structure, coupled), read
 
 
 def _pushed_forward(joint: Joint, shape: tuple[int, int]) -> GaussianForm:
     """N(A E[z] + a, A Cov[z] Aᵀ), where the entries of h are not draws themselves."""
-    factor = torch.linalg.cholesky(joint.precision(torch.arange(len(joint.linear))))
+    factor = torch.linalg.cholesky(joint.product(torch.eye(joint.size)))
     matrix, offset = joint.affine()
     covariance = matrix @ torch.cholesky_solve(matrix.T, factor)
     _check_rank(joint, matrix, covariance)
     loc = matrix @ torch.cholesky_solve(joint.linear.unsqueeze(-1), factor).squeeze(-1) + offset
     factor = torch.linalg.cholesky(covariance)
-    log_normalizer = -0.5 * len(loc) * math.log(2 * math.pi) - factor.diagonal().log().sum()
-    return GaussianForm(loc.reshape(shape), torch.cholesky_inverse(factor), log_normalizer)
+    precision = torch.cholesky_inverse(factor)
+    linear = precision @ loc
+    constant = -0.5 * len(loc) * math.log(2 * math.pi) - factor.diagonal().log().sum()
+    constant = constant - 0.5 * loc @ linear
+    structure = Dense(precision.reshape(*shape, *shape))
+    return GaussianForm(constant, linear.reshape(shape), structure, torch.zeros(0, *shape))
 
 
 def _check_rank(joint: Joint, matrix: Tensor, covariance: Tensor) -> None:

@@ -30,8 +30,8 @@ class GlobalConditional:
 
 def global_conditional(joint: Joint) -> GlobalConditional:
     """Return p(g | h), the exact conditional of the global draws given the frames' (section 3)."""
-    frames, globals_ = joint.places()
-    rows = joint.precision(globals_)
+    frames, _ = joint.places()
+    rows, globals_ = joint.globals()
     # z_g | z_f ~ N(P_gg⁻¹ (b_g - P_gf z_f), P_gg⁻¹)
     covariance = torch.cholesky_inverse(torch.linalg.cholesky(rows[:, globals_]))
     return GlobalConditional(

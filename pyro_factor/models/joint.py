@@ -1,9 +1,12 @@
-"""The joint density of all draws of a linear-Gaussian prior, read off a Pyro trace.
+"""The joint density of all draws of a linear-Gaussian prior, read off its program.
 
 If every draw is Gaussian with a mean affine in earlier draws and a scale that depends on none, then
-all draws z are jointly Gaussian and h is affine in z (design, section 3):
+all draws z are jointly Gaussian and h is affine in z:
 
-    log p(z) = c + bᵀz - ½ zᵀPz,        h = Az + a.
+    log p(z) = c + bᵀz - ½ zᵀPz,        h = Az + a,
+
+so that the gradient at v tells the product Pv = b - ∇log p(v): no Hessian is formed. All products
+asked for at once are one run of the program, each a clip of its own.
 """
 
 import torch
@@ -11,7 +14,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .layout import Layout
-from .linearity import split
 from .program import Prior, run_prior
 
 
@@ -24,24 +26,28 @@ class Joint:
     """
 
     def __init__(self, prior: Prior, layout: Layout) -> None:
-        self.layout = layout
-        size = sum(draw.shape.numel() for draw in layout.draws)
-        constant, h = _log_joint(prior, layout, torch.zeros(size))
-        self.learned = constant.requires_grad or h.requires_grad
-        self._z = torch.zeros(size, requires_grad=True)
-        log_prob, self._h = _log_joint(prior, layout, self._z)
-        (self._gradient,) = torch.autograd.grad(log_prob, self._z, create_graph=True)
-        self.constant = self._keep(log_prob)
-        self.linear = self._keep(self._gradient)
+        self.prior, self.layout = prior, layout
+        self.size = sum(draw.shape.numel() for draw in layout.draws)
+        zero = torch.zeros(1, self.size)
+        h, log_prob = self._run(zero)
+        self.learned = log_prob.requires_grad or h.requires_grad
+        self.constant, self.linear = log_prob[0], self._gradient(zero)[0]
 
-    def precision(self, rows: Tensor) -> Float[Tensor, "rows draws"]:
-        """Return some rows of P: minus the Hessian of log p(z)."""
-        return -self._jacobian(self._gradient, rows)
+    def product(self, z: Float[Tensor, "vectors draws"]) -> Float[Tensor, "vectors draws"]:
+        """Return P times each of some vectors."""
+        return self.linear - self._gradient(z)
 
     def affine(self) -> tuple[Float[Tensor, "entries draws"], Float[Tensor, "entries"]]:
         """Return A and a of h = Az + a."""
-        h = self._h.flatten()
-        return self._jacobian(h, torch.arange(len(h))), self._keep(h)
+        points = torch.cat([torch.zeros(1, self.size), torch.eye(self.size)])
+        h = self._run(points)[0].flatten(1)
+        return (h[1:] - h[0]).T, h[0]
+
+    def globals(self) -> tuple[Float[Tensor, "globals draws"], Tensor]:
+        """Return the rows of P of the global draws' entries, and the entries' numbers."""
+        _, places = self.places()
+        units = torch.eye(self.size)[places]
+        return (self.product(units) if len(units) else units), places
 
     def places(self) -> tuple[Tensor, Tensor]:
         """Where z holds the entries of h, in their order, and the global draws' entries."""
@@ -54,21 +60,20 @@ class Joint:
         pairs = zip(self.layout.draws, spots, strict=True)
         return frames, torch.cat([torch.arange(0), *(s for d, s in pairs if d.index is None)])
 
-    def _jacobian(self, outputs: Tensor, rows: Tensor) -> Tensor:
-        (jacobian,) = torch.autograd.grad(
-            outputs,
-            self._z,
-            torch.zeros(len(rows), len(outputs)).scatter_(1, rows.unsqueeze(1), 1.0),
-            retain_graph=True,
-            create_graph=self.learned,
-            is_grads_batched=True,
-        )
-        return jacobian
+    def _gradient(self, z: Tensor) -> Float[Tensor, "vectors draws"]:
+        """The gradient of log p at each of some z."""
+        z = z.detach().requires_grad_()
+        log_prob = self._run(z)[1].sum()
+        return torch.autograd.grad(log_prob, z, create_graph=self.learned)[0]
 
-    def _keep(self, value: Tensor) -> Tensor:
-        return value if self.learned else value.detach()
-
-
-def _log_joint(prior: Prior, layout: Layout, z: Tensor) -> tuple[Tensor, Tensor]:
-    h, sites = run_prior(prior, layout.num_frames, split(z, layout))
-    return torch.stack([s["fn"].log_prob(s["value"]).sum() for s in sites]).sum(), h
+    def _run(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """h, (K, N, D), and log p, (K,), at K values of z."""
+        draws, clips = self.layout.draws, (len(z), -1 - self.layout.plate_nesting)
+        parts = z.split([draw.shape.numel() for draw in draws], -1)
+        values = {
+            draw.name: part.reshape(len(z), *self.layout.padded_shape(draw))
+            for draw, part in zip(draws, parts, strict=True)
+        }
+        h, sites = run_prior(self.prior, self.layout.num_frames, values, clips)
+        terms = [s["fn"].log_prob(s["value"]).reshape(len(z), -1).sum(-1) for s in sites]
+        return h, torch.stack(terms).sum(0)

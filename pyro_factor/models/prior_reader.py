@@ -1,6 +1,7 @@
 """What the model, the guide and the ELBO know of a prior, read once for each number of frames."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import pyro
@@ -12,6 +13,7 @@ from .global_conditional import GlobalConditional, global_conditional
 from .joint import Joint
 from .layout import Layout
 from .linearity import check_linear_gaussian
+from .precision import Reader
 from .program import CLIPS, Prior, algebra, plain_numbers, tensors_of
 from .read_layout import read_layout
 
@@ -31,6 +33,7 @@ class PriorReader:
         self.prior = prior
         self._layouts: dict[int, Layout] = {}
         self._checked: set[int] = set()
+        self._readers: dict[int, Reader] = {}
         self._kept: dict[tuple[str, int], GaussianForm | GlobalConditional] = {}
 
     def layout(self, num_frames: int) -> Layout:
@@ -57,13 +60,19 @@ class PriorReader:
         """The plate over clips, left of all the prior's own plates."""
         return pyro.plate(CLIPS, num_videos, dim=-1 - self.layout(num_frames).plate_nesting)
 
-    def sample(self, num_frames: int, like: Tensor) -> Tensor:
-        """Run the prior, or draw its one site `h`, on the device of `like`."""
+    def sampler(self, num_frames: int, like: Tensor) -> Callable[[], Tensor]:
+        """Give a function that runs the prior, or draws its one site `h`, on the device of `like`.
+
+        Ask for it outside the plate over clips, where the form is read, and call it inside.
+        """
         own_sites = self.layout(num_frames) is self._layouts[num_frames]
-        with plain_numbers(like.dtype, like.device):
-            if own_sites:
-                return self.prior(num_frames)
-            return pyro.sample("h", self.form(num_frames).distribution(like))
+        whole = None if own_sites else self.form(num_frames).distribution(like)
+
+        def sample() -> Tensor:
+            with plain_numbers(like.dtype, like.device):
+                return self.prior(num_frames) if whole is None else pyro.sample("h", whole)
+
+        return sample
 
     def form(self, num_frames: int) -> GaussianForm:
         """p(h) in closed form.
@@ -72,7 +81,7 @@ class PriorReader:
             NotGaussianPrior: It has none; the draw is named.
             DegeneratePrior: p(h) has no density.
         """
-        return self._read("form", num_frames, marginal_form)
+        return self._read("form", num_frames, partial(self._form, num_frames))
 
     def conditional(self, num_frames: int) -> GlobalConditional:
         """p(g | h) of the global draws g.
@@ -96,6 +105,10 @@ class PriorReader:
         if terms is not None:
             return terms(loc, scale)
         return {"prior": self.form(loc.shape[-2]).expected_log_prob(loc, scale)}
+
+    def _form(self, num_frames: int, joint: Joint) -> GaussianForm:
+        form, self._readers[num_frames] = marginal_form(joint, self._readers.get(num_frames))
+        return form
 
     def _read(self, what: str, num_frames: int, read: Callable[[Joint], Part]) -> Part:
         if (what, num_frames) in self._kept:

@@ -12,6 +12,7 @@ from pyro.nn import PyroModule
 from torch import Tensor, nn
 
 from .exact_conditional import ExactConditional
+from .global_conditional import GlobalConditional
 from .layout import Draw, Layout
 from .networks import ImageShape
 from .prior_reader import PriorReader
@@ -58,30 +59,34 @@ class VideoGuide(PyroModule):
         num_videos, num_frames = videos.shape[:2]
         layout = self.reader.layout(num_frames)
         q = self.encode(videos)
+        # read outside the plate over clips
+        conditional = self.reader.conditional(num_frames) if layout.global_draws else None
         clips = self.reader.clips(num_videos, num_frames)
         with clips, poutine.scale(scale=self.beta), plain_numbers(q.loc.dtype, q.loc.device):
             h = layout.stack({d.name: _sample(layout, d, q) for d in layout.frame_draws})
-            if layout.global_draws:
-                self._sample_globals(layout, h)
+            if conditional is not None:
+                _sample_globals(layout, conditional, h)
         return h
 
-    def _sample_globals(
-        self, layout: Layout, h: Float[Tensor, "*particles videos frames features"]
-    ) -> None:
-        """Draw each global site given the frames' draws and the global draws before it."""
-        conditional = self.reader.conditional(layout.num_frames)
-        loc, scale_tril = conditional.loc(h).to(h), conditional.scale_tril.to(h)
-        noise, start = loc[..., :0], 0
-        for draw in layout.global_draws:
-            stop = start + draw.shape.numel()
-            # g_k = m_k + L_k,<k ε_<k + L_kk ε_k
-            mean = loc[..., start:stop] + noise @ scale_tril[start:stop, :start].T
-            q = ExactConditional(
-                mean, scale_tril[start:stop, start:stop], layout.padded_shape(draw), draw.event_dim
-            )
-            with _plates(draw):
-                value = pyro.sample(draw.name, q, infer={"exact_conditional": True})  # type: ignore[arg-type]
-            noise, start = torch.cat([noise, q.whiten(value)], -1), stop
+
+def _sample_globals(
+    layout: Layout,
+    conditional: GlobalConditional,
+    h: Float[Tensor, "*particles videos frames features"],
+) -> None:
+    """Draw each global site given the frames' draws and the global draws before it."""
+    loc, scale_tril = conditional.loc(h).to(h), conditional.scale_tril.to(h)
+    noise, start = loc[..., :0], 0
+    for draw in layout.global_draws:
+        stop = start + draw.shape.numel()
+        # g_k = m_k + L_k,<k ε_<k + L_kk ε_k
+        mean = loc[..., start:stop] + noise @ scale_tril[start:stop, :start].T
+        q = ExactConditional(
+            mean, scale_tril[start:stop, start:stop], layout.padded_shape(draw), draw.event_dim
+        )
+        with _plates(draw):
+            value = pyro.sample(draw.name, q, infer={"exact_conditional": True})  # type: ignore[arg-type]
+        noise, start = torch.cat([noise, q.whiten(value)], -1), stop
 
 
 def _sample(layout: Layout, draw: Draw, q: dist.Normal) -> Tensor:

@@ -42,9 +42,10 @@ class VideoModel(PyroModule):
         """
         check_videos(videos, self.image_shape)
         num_videos, num_frames = videos.shape[:2]
+        sample = self.reader.sampler(num_frames, like=next(self.decoder.parameters()))
         with self.reader.clips(num_videos, num_frames):
             with poutine.scale(scale=self.beta):
-                h = self.reader.sample(num_frames, like=next(self.decoder.parameters()))
+                h = sample()
             # one dimension for each plate of the prior, all of them right of the clips' plate
             logits, ones = self.logits(h), (1,) * self.reader.layout(num_frames).plate_nesting
             logits = logits.reshape(*logits.shape[:-4], *ones, *logits.shape[-4:])

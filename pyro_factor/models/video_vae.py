@@ -108,8 +108,9 @@ class VideoVAE(nn.Module):
         """Draw codes of some clips from the prior."""
         num_frames = num_frames or self.num_frames
         reader, like = self.model.reader, next(self.model.decoder.parameters())
+        sample = reader.sampler(num_frames, like)
         with poutine.block(), reader.clips(num_videos, num_frames):
-            return reader.sample(num_frames, like)
+            return sample()
 
 
 def _check_parameters(prior: Prior) -> None:
