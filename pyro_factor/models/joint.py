@@ -46,7 +46,7 @@ class Joint:
     def globals(self) -> tuple[Float[Tensor, "globals draws"], Tensor]:
         """Return the rows of P of the global draws' entries, and the entries' numbers."""
         _, places = self.places()
-        units = torch.eye(self.size)[places]
+        units = torch.zeros(len(places), self.size).scatter_(1, places[:, None], 1.0)
         return (self.product(units) if len(units) else units), places
 
     def places(self) -> tuple[Tensor, Tensor]:

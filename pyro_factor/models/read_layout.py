@@ -4,6 +4,7 @@ Entries of draws and of h are matched by bit equality of their values over repea
 """
 
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 import torch
@@ -80,7 +81,9 @@ def _check_shape(h: Any, num_frames: int) -> None:
 
 def _check_clips(prior: Prior, layout: Layout) -> None:
     """Run the prior as the model will, under a plate over clips left of its own plates."""
-    num_clips = layout.num_frames + layout.num_features + 1  # no other size it could be taken for
+    sizes = {size for draw in layout.draws for size in draw.shape} | {layout.num_features}
+    # a size that no other could be taken for
+    num_clips = next(n for n in count(2) if n not in sizes | {layout.num_frames})
     expected = (num_clips, layout.num_frames, layout.num_features)
     advice = (
         "count dimensions from the right (dim=-1), declare a draw's features with "
