@@ -73,7 +73,10 @@ class Metrics:
         return None
 
     def flush(self, **also: float) -> dict[str, Any]:
-        """Append a row: the means since the last row, nats per video, and what else is given."""
+        """Append a row: the means since the last row, nats per video, and what else is given.
+
+        The values of an unfinished row, as a run may end with, are kept: a longer run finishes it.
+        """
         largest = self.pending["gradient"].max().item()
         means = {name: math.fsum(v.tolist()) / len(v) for name, v in self.pending.items()}
         terms = {name: mean for name, mean in means.items() if name not in OTHERS}
@@ -88,7 +91,8 @@ class Metrics:
         }
         with explained(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
-        self._values.clear()
+        if self.iteration % self.log_every == 0:
+            self._values.clear()
         return row
 
     def sync(self) -> None:
@@ -110,12 +114,21 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     The last one is left out if it is cut off, as it is when the machine stops in the middle.
 
     Raises:
-        InputError: Another line is not a row.
+        InputError: Another line is not a row, or the file can't be read.
     """
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     try:
-        rows = [json.loads(line) for line in lines if line.endswith(b"\n")]
-        assert all(isinstance(row["iteration"], int) for row in rows)
-    except (ValueError, KeyError, TypeError, AssertionError, RecursionError):
-        raise InputError(f"{path}: damaged; a line is not a row of metrics") from None
+        *lines, _ = path.read_bytes().split(b"\n") if path.exists() else [b""]
+        rows = [json.loads(line) for line in lines]
+        if not all(_is_row(row) and row["terms"].keys() == rows[0]["terms"].keys() for row in rows):
+            raise ValueError
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror}); move it away") from None
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        advice = "remove that line, or train the run anew"
+        raise InputError(f"{path}: damaged; a line is not a row of metrics; {advice}") from None
     return rows
+
+
+def _is_row(row: Any) -> bool:
+    numbers = [row["loss"], row["elbo"], *row["terms"].values()]
+    return type(row["iteration"]) is int and all(map(math.isfinite, [*numbers, row["iteration"]]))

@@ -53,10 +53,12 @@ class Session:
             self.trainer = Trainer(vae, data, self.config, self.device)
         self.trainer.restore_optimiser(start.part("optimiser"))
         pending = {name: v.to(self.device) for name, v in start.part("pending").items()}
+        if checkpoint is not None:  # before a longer run drops the unfinished row of a shorter one
+            write_config(config_path(folder), config)
         self.metrics = Metrics(metrics_path(folder), self.config.log_every, self.saved, pending)
         if checkpoint is None:
             self.save()  # before the configuration, which makes the folder a run
-        write_config(config_path(folder), config)
+            write_config(config_path(folder), config)
         self.whole = True  # whether weights and metrics are of one iteration
 
     def run(self, show: bool) -> None:
@@ -95,14 +97,11 @@ class Session:
                 self._step(iteration)
             done, last = iteration + 1, iteration + 1 == self.config.iterations
             progress.advance(done)
-            # a row before the checkpoint that counts on it; the last checkpoint keeps the values
-            # of an unfinished row, which a longer run will finish
-            if whole_row := done % self.config.log_every == 0:
+            # a row before the checkpoint that counts on it; nobody would come back for the last
+            if last or done % self.config.log_every == 0:
                 self._log(progress, iteration)
             if last or done % self.config.checkpoint_every == 0:
                 self.save()
-            if last and not whole_row:
-                self._log(progress, iteration)
             if interrupted() and not last:
                 raise KeyboardInterrupt
             if time.monotonic() - self.began > self.max_seconds and not last:
