@@ -86,7 +86,9 @@ class TrainingConfig(Section):
     decay_every: int = Field(
         default=10_000, gt=0, description="... applied every so many iterations."
     )
-    seed: int = Field(default=0, ge=0, description="Seed of weights, clips and latent draws.")
+    seed: int = Field(
+        default=0, ge=0, lt=2**64, description="Seed of weights, clips and latent draws."
+    )
     device: str = Field(default="auto", min_length=1, description="auto, cpu, cuda or cuda:N.")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="bfloat16 autocast: auto uses it where the hardware has it."
@@ -196,11 +198,16 @@ def first_difference(stored: Config, given: Config) -> str | None:
 
 def _first(error: ValidationError) -> tuple[list[str], str, str]:
     """Key, shortened value and advice of the first thing wrong."""
-    first = error.errors(include_url=False)[0]
+    errors = error.errors(include_url=False)
+    # of a key that may have several types, what is wrong with the one it has
+    same = [e for e in errors if e["loc"][:3] == errors[0]["loc"][:3]]
+    first = min(same, key=lambda e: e["type"].endswith("_type"))
     given = repr(first["input"])
     advice = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
     short = given if len(given) <= 80 else given[:77] + "..."
-    return [str(part) for part in first["loc"]], short, advice[0].lower() + advice[1:]
+    # a key may be any text: on one line, without the quotes
+    key = [repr(str(part)[:80])[1:-1] for part in first["loc"]]
+    return key, short, advice[0].lower() + advice[1:]
 
 
 def _refuse_newer(path: Path, text: bytes) -> None:

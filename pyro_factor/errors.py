@@ -10,6 +10,10 @@ class InputError(ValueError):
     The command line prints the message alone and exits with code 2.
     """
 
+    def __str__(self) -> str:
+        # Pyro adds the shapes so far to whatever is raised while it traces
+        return super().__str__().partition("\nTrace Shapes:")[0]
+
 
 class InUse(InputError):
     """Another process writes to the folder."""

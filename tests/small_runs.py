@@ -1,6 +1,7 @@
 """A model and clips that train in a second."""
 
 import json
+import shlex
 from pathlib import Path
 
 from pyro_factor.data import BouncingDigits
@@ -8,6 +9,9 @@ from pyro_factor.inference import Run, train
 from pyro_factor.models import VideoVAE, priors
 
 FRAMES, SIZE = 4, 32
+SMALL = shlex.split(
+    "--frames 4 --image-size 32 --channels 4 8 --hidden 16 --videos 4 --log-every 2"
+)
 
 
 def small_vae(prior=priors.factored, **options) -> VideoVAE:
@@ -27,3 +31,13 @@ def small_run(folder: Path, vae: VideoVAE, iterations: int = 12, **options) -> R
 
 def rows(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def command(*arguments) -> int:
+    """The exit code of a command."""
+    from pyro_factor import cli
+
+    try:
+        return cli.main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        return stop.code

@@ -1,19 +1,16 @@
 import json
-import shlex
 import subprocess
 import sys
 
 import pytest
 import torch
+from small_runs import SMALL
+from small_runs import command as run
 
-from pyro_factor import cli
 from pyro_factor.config import read_config
 from pyro_factor.inference import load
 from pyro_factor.inference.trainer import Trainer
 
-SMALL = shlex.split(
-    "--frames 4 --image-size 32 --channels 4 8 --hidden 16 --videos 4 --log-every 2"
-)
 MY_PRIOR = """
 import pyro, pyro.distributions as dist
 
@@ -28,19 +25,11 @@ def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def run(*arguments):
-    """The exit code of a command."""
-    try:
-        return cli.main([str(argument) for argument in arguments])
-    except SystemExit as stop:
-        return stop.code
-
-
 def test_help_is_quick_and_names_the_commands():
     done = subprocess.run(
         [sys.executable, "-m", "pyro_factor", "--help"], capture_output=True, text=True, check=True
     )
-    for command in ("quickstart", "train", "evaluate", "figures"):
+    for command in ("quickstart", "train", "evaluate", "figures", "reproduce"):
         assert command in done.stdout
 
 
@@ -132,53 +121,3 @@ def test_a_training_that_diverges_exits_with_1(monkeypatch, capsys):
     assert run("train", *SMALL, "--iterations", 3) == 1
     error = capsys.readouterr().err
     assert "iteration 1: loss is not finite; stopped. The gradient's largest entry was 5." in error
-
-
-BAD = {
-    "no command": ("", "subcommand"),
-    "unknown command": ("trian", "trian"),
-    "unknown flag": ("train --itertions 5", "--itertions"),
-    "data root": ("train --dataset mnist --data-root nowhere", "data-root: got"),
-    "data set": ("train --dataset cifar", "cifar"),
-    "prior": ("train --prior facotred", "choose factored, slow, independent"),
-    "prior file": ("train --prior nowhere.py:f", "can't read the file 'nowhere.py'"),
-    "prior function": ("train --prior my_prior.py:wrong", "it has my_prior"),
-    "prior without function": ("train --prior my_prior.py", "my_prior.py:my_prior"),
-    "prior argument": ("train --prior-args sttaic=3", "knows static, temporal, static_scale"),
-    "prior argument form": ("train --prior-args static", "NAME=VALUE"),
-    "prior argument type": ("train --prior-args static=many", "static"),
-    "negative scale": ("train --prior-args static_scale=-0.1", "static_scale: got -0.1"),
-    "zero scale": ("train --prior slow --prior-args temporal_scale=0.0", "temporal_scale: got 0.0"),
-    "negative scale of mine": ("train --prior my_prior.py:my_prior --prior-args scale=-1", "scale"),
-    "no features": ("train --prior slow --prior-args features=0", "features: got 0"),
-    "zero iterations": ("train --iterations 0", "--iterations: got 0"),
-    "fractional iterations": ("train --iterations 1.5", "1.5"),
-    "zero videos": ("train --videos 0", "--videos: got 0"),
-    "zero frames": ("train --frames 0", "--frames: got 0"),
-    "zero particles": ("train --particles 0", "--particles: got 0"),
-    "small images": ("train --image-size 27", "--image-size: got 27"),
-    "zero channels": ("train --channels 4 0", "--channels: got 0"),
-    "zero beta": ("train --beta 0", "--beta: got 0"),
-    "nan beta": ("train --beta nan", "--beta: got nan"),
-    "step": ("train --step 2", "--step: got 2.0"),
-    "seed": ("train --seed -1", "--seed: got -1"),
-    "elbo": ("train --elbo exact", "exact"),
-    "precision": ("train --precision half", "half"),
-    "device": ("train --device tpu9", "device: got 'tpu9'"),
-    "resume nothing": ("train --folder new --resume", "new/config.json: no run"),
-    "folder is a file": ("train --folder my_prior.py", "folder: got 'my_prior.py'; it is a file"),
-    "evaluate nothing": ("evaluate nowhere", "nowhere/config.json: no run"),
-    "figures of nothing": ("figures nowhere", "nowhere/config.json: no run"),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-@pytest.mark.usefixtures("unchecked")
-def test_bad_input_gets_a_message_and_exit_code_2(tmp_path, capsys, case):
-    (tmp_path / "my_prior.py").write_text(MY_PRIOR)
-    command, message = BAD[case]
-    assert run(*command.split()) == 2
-    error = capsys.readouterr().err
-    assert message in " ".join(error.replace("│", " ").split())
-    assert "Traceback" not in error
-    assert [p.name for p in tmp_path.iterdir() if p.name != "__pycache__"] == ["my_prior.py"]

@@ -18,7 +18,7 @@ from torch.nn.functional import interpolate, pad
 
 from ..errors import InputError, require
 
-DIGIT_SIZE = 28
+DIGIT_SIZE, NUM_CLASSES = 28, 10
 SPLITS = ("train", "validation", "test")
 EMBEDDED_BLOCKS = {"train": slice(1297), "validation": slice(1297, 1497), "test": slice(1497, 1797)}
 VALIDATION_DIGITS = 5_000  # the last ones of a torchvision set's training digits
@@ -76,6 +76,7 @@ def _torchvision(name: str, root: str | None, split: str) -> Digits:
     if not all(file.exists() or _packed(file).exists() for file in files):
         _download(name, folder)
     images, labels = _read_idx(files[0], DIGIT_SIZE, DIGIT_SIZE), _read_idx(files[1]).long()
+    _check(images, labels, files[0].parent, least=1 if split == "test" else VALIDATION_DIGITS + 1)
     block = {
         "train": slice(-VALIDATION_DIGITS),
         "validation": slice(-VALIDATION_DIGITS, None),
@@ -112,13 +113,29 @@ def _read_idx(file: Path, *image_shape: int) -> UInt8[Tensor, "digits ..."]:
     try:
         data = file.read_bytes()
         data = gzip.decompress(data) if file.suffix == ".gz" else data
-        header = 8 + 4 * len(image_shape)  # magic number, count, image shape; big-endian
-        count = int.from_bytes(data[4:8], "big")
-        pixels = np.frombuffer(bytearray(data), np.uint8, offset=header)
+        # magic number (bytes, number of dimensions), count, image shape; big-endian
+        magic, count, *shape = np.frombuffer(data, ">u4", 2 + len(image_shape)).tolist()
+        header, wanted = (magic, *shape), (0x801 + len(shape), *image_shape)
+        if header != wanted:
+            raise ValueError(f"its header says {header}, not {wanted}")
+        pixels = np.frombuffer(bytearray(data), np.uint8, offset=8 + 4 * len(shape))
         return torch.from_numpy(pixels.reshape(count, *image_shape))
     except (OSError, EOFError, ValueError, zlib.error) as error:
         advice = f"this file can't be read ({error}); delete it, and it is downloaded again"
         raise InputError(f"data-root: got {str(file)!r}; {advice}") from error
+
+
+def _check(images: Tensor, labels: Tensor, folder: Path, least: int) -> None:
+    """Raise unless images and labels belong together and are enough."""
+
+    def hold(condition: bool, found: str) -> None:
+        advice = f"it has {found}; delete it, and it is downloaded again"
+        require(condition, "data-root", str(folder), advice)
+
+    hold(len(images) == len(labels), f"{len(images)} images and {len(labels)} labels")
+    hold(len(labels) >= least, f"{len(labels)} digits, fewer than {least}")
+    largest = int(labels.max())
+    hold(largest < NUM_CLASSES, f"a label {largest}, where they are 0..{NUM_CLASSES - 1}")
 
 
 def _download(name: str, folder: Path) -> None:

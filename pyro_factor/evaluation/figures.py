@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from ..errors import InputError
 from ..inference.metrics import read_rows
 from ..inference.runs import Run, metrics_path
 from .gather import TEST_STREAM, evaluating, stream
@@ -34,14 +35,18 @@ def figures(run: Run, *, seed: int = 0, say: Callable[[str], object] = print) ->
 
     Returns:
         The files written, PNG: swap, swap-clips, reconstruction, codes, training, scores.
+
+    Raises:
+        InputError: The metrics or the scores are damaged; no figure is written then.
     """
-    folder, written = Path(run.folder), list[Path]()
+    folder = Path(run.folder) / "figures"
+    drawn: dict[str, matplotlib.figure.Figure] = {}
     for name, draw in FIGURES.items():
         try:
-            written.append(save(draw(run, seed), folder / "figures" / f"{name}.png"))
+            drawn[name] = draw(run, seed)
         except LeftOut as reason:
             say(f"{name}: {reason}")
-    return written
+    return [save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
 
 
 def _swap(run: Run, seed: int) -> "matplotlib.figure.Figure":
@@ -91,7 +96,10 @@ def _scores(run: Run) -> Scores:
     path = scores_path(Path(run.folder))
     if not path.exists():
         raise LeftOut(f"there is no {path.name} yet; evaluate the run first")
-    return Scores.read(path)
+    scores, num_features = Scores.read(path), run.vae.num_features
+    if not all(0 <= column < num_features for part in scores.split for column in part):
+        raise InputError(f"{path}: of a model with other features; evaluate the run again")
+    return scores
 
 
 FIGURES = {

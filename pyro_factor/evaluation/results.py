@@ -1,14 +1,18 @@
 """What an evaluation found, and its file in the run folder."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from ..errors import InputError
 from ..files import atomic
 from .codes import Split
-from .scores import Accuracies
+from .scores import Accuracies, Count, Fraction
+
+Nats = Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Judgement:
 
     accuracies: Accuracies
     ceiling: Accuracies
-    transfer: float
+    transfer: Fraction
 
 
 @dataclass(frozen=True)
@@ -34,15 +38,15 @@ class Scores:
     """
 
     data_split: str
-    num_frames: int
-    clips: int
+    num_frames: Count
+    clips: Count
     seed: int
     split: Split
     own_split: bool
     linear: Judgement
     rbf: Judgement
-    elbo: float
-    terms: dict[str, float]
+    elbo: Nats
+    terms: dict[str, Nats]
 
     @property
     def d_score(self) -> float:
@@ -69,11 +73,11 @@ class Scores:
         Raises:
             InputError: The file is damaged or foreign.
         """
+        from pydantic import TypeAdapter, ValidationError
+
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            judgements = {name: _judgement(record[name]) for name in ("linear", "rbf")}
-            return cls(**record | judgements | {"split": Split(**record["split"])})
-        except (ValueError, KeyError, TypeError):
+            return TypeAdapter(cls).validate_json(path.read_bytes(), strict=True)
+        except (OSError, ValidationError):
             raise InputError(f"{path}: damaged; evaluate the run again") from None
 
 
@@ -91,12 +95,3 @@ def scores_path(folder: Path, *, data_split: str = "test", num_frames: int | Non
     part = "" if data_split == "test" else f"-{data_split}"
     frames = "" if num_frames is None else f"-{num_frames}-frames"
     return folder / f"scores{part}{frames}.json"
-
-
-def _judgement(record: dict[str, Any]) -> Judgement:
-    names = [field.name for field in fields(Accuracies)]
-    accuracies, ceiling = (
-        Accuracies(**{name: record[part][name] for name in names})
-        for part in ("accuracies", "ceiling")
-    )
-    return Judgement(accuracies, ceiling, record["transfer"])

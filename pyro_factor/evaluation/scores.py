@@ -5,13 +5,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import sqrt
 from os import cpu_count
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
 
 from ..errors import require
 from .classifiers import accuracy
 from .codes import Codes, Split
 
 MAX_SEARCHED_FEATURES = 12  # 4,094 splits
+
+Count = Annotated[int, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class LabelAccuracies(NamedTuple):
@@ -28,11 +33,11 @@ class Accuracies:
     `static_temporal` is Acc(Hs, yt): how well the static features tell the temporal label.
     """
 
-    static_static: float
-    static_temporal: float
-    temporal_static: float
-    temporal_temporal: float
-    num_frames: int
+    static_static: Fraction
+    static_temporal: Fraction
+    temporal_static: Fraction
+    temporal_temporal: Fraction
+    num_frames: Count
 
     @property
     def d_score(self) -> float:

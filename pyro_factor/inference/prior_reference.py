@@ -88,8 +88,9 @@ def _source(prior: Callable, name: str) -> Path | None:
 def _from_file(path: Path, name: str, sha256: str | None) -> Callable:
     try:
         source = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"prior: can't read the file {str(path)!r}: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # a name with a null byte
+        reason = getattr(error, "strerror", error)
+        raise InputError(f"prior: can't read the file {str(path)!r}: {reason}") from None
     if sha256 is not None and _checksum(source) != sha256:
         raise InputError(
             f"prior: {str(path)!r} has changed since the run was made; bring the file back, or "

@@ -14,7 +14,8 @@ from ..files import locked
 from ..models.video_vae import VideoVAE
 from .checkpoint import Checkpoint, restore
 from .hardware import choose_device
-from .runs import Run, checkpoint_path, config_path, describe, read_state
+from .metrics import read_rows
+from .runs import Run, checkpoint_path, config_path, describe, metrics_path, read_state
 from .session import Session
 from .trainer import ESTIMATORS
 
@@ -129,4 +130,5 @@ def _resumed(folder: Path, config: Config) -> Checkpoint:
     difference = first_difference(stored, config)
     if difference is not None:
         raise InputError(f"{folder}: can't go on with another configuration: {difference}")
+    read_rows(metrics_path(folder))  # refused, if they are damaged, before anything is written
     return checkpoint

@@ -34,7 +34,7 @@ def read_layout(prior: Prior, num_frames: int) -> Layout:
         with explained(f"prior: run for {num_frames} frames it failed", "mend it"):
             h, sites = run_prior(prior, num_frames)
         _check_sites(sites)
-        _check_shape(h, num_frames)
+        _check_code(h, num_frames)
         nesting = max((-f.dim for s in sites for f in _plates(s)), default=0)
         places = _find(h, sites)
         # a second run tells a draw from a value that happened to be equal
@@ -69,7 +69,7 @@ def _check_sites(sites: Sequence[dict[str, Any]]) -> None:
             )
 
 
-def _check_shape(h: Any, num_frames: int) -> None:
+def _check_code(h: Any, num_frames: int) -> None:
     shape = tuple(h.shape) if isinstance(h, Tensor) else type(h).__name__
     good = isinstance(h, Tensor) and h.dim() == 2 and h.shape[0] == num_frames and h.shape[1] > 0
     if not good:
@@ -77,6 +77,8 @@ def _check_shape(h: Any, num_frames: int) -> None:
             f"prior: returned {shape} for num_frames={num_frames}; "
             f"return the per-frame code h, of shape (..., {num_frames}, features)"
         )
+    if not h.isfinite().all():
+        raise InputError(f"prior: returned nan or inf for num_frames={num_frames}; mend it")
 
 
 def _check_clips(prior: Prior, layout: Layout) -> None:

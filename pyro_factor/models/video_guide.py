@@ -56,9 +56,9 @@ class VideoGuide(PyroModule):
 
     def forward(self, videos: Videos) -> Float[Tensor, "*particles videos frames features"]:
         """Sample the draws of frames, then the global ones; return h."""
+        q = self.encode(videos)
         num_videos, num_frames = videos.shape[:2]
         layout = self.reader.layout(num_frames)
-        q = self.encode(videos)
         # read outside the plate over clips
         conditional = self.reader.conditional(num_frames) if layout.global_draws else None
         clips = self.reader.clips(num_videos, num_frames)

@@ -96,10 +96,12 @@ class VideoVAE(nn.Module):
         """Return the means of the pixels, in [0, 1], of codes (..., N, D).
 
         Raises:
-            InputError: The codes have another number of features.
+            InputError: The codes have another number of features, or are no floats.
         """
-        advice = f"give codes (..., frames, {self.num_features})"
-        require(h.shape[-1] == self.num_features, "h", tuple(h.shape), advice)
+        shape, advice = tuple(h.shape), f"give codes (..., frames, {self.num_features})"
+        fits = len(shape) > 1 and 0 not in shape and shape[-1] == self.num_features
+        require(fits, "h", shape, advice)
+        require(h.is_floating_point(), "h", h.dtype, "give floats")
         return self.model.logits(h).sigmoid()
 
     def sample_prior(

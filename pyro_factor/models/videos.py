@@ -19,8 +19,9 @@ def check_videos(videos: Tensor, image_shape: ImageShape) -> None:
         InputError: The shape, dtype or range is wrong.
     """
     channels, height, width = image_shape
-    shape = tuple(videos.shape)
     wanted = f"give clips (videos, frames, {channels}, {height}, {width})"
+    require(isinstance(videos, Tensor), "videos", type(videos).__name__, wanted)
+    shape = tuple(videos.shape)
     require(
         len(shape) == 5 and 0 not in shape and shape[2:] == tuple(image_shape),
         "videos",

@@ -19,7 +19,7 @@ def write_metrics(run):
     metrics = Metrics(metrics_path(run.folder), log_every=1, iteration=0, pending={})
     for step in (1.0, 2.0):
         terms = {"reconstruction": torch.tensor(-3 / step), "static": torch.tensor(-step)}
-        metrics.record(terms | {"loss": torch.tensor(step)})
+        metrics.record(terms | {"loss": torch.tensor(step), "gradient": torch.tensor(step)})
         metrics.flush(learning_rate=1e-3, seconds=step)
     return [json.loads(line) for line in metrics.path.read_text(encoding="utf-8").splitlines()]
 

@@ -1,3 +1,4 @@
+import json
 import re
 import signal
 
@@ -145,7 +146,7 @@ def test_a_longer_run_is_the_same_as_one_planned_so(tmp_path):
 def test_rows_after_the_checkpoint_and_half_a_row_are_dropped(tmp_path):
     small_run(tmp_path, small_vae(), 10)
     with (tmp_path / "metrics.jsonl").open("a") as file:
-        file.write('{"iteration": 15}\n{"iter')
+        file.write(json.dumps(rows(tmp_path)[-1] | {"iteration": 15}) + '\n{"iter')
     small_run(tmp_path, small_vae(), 15, resume=True)
     assert [row["iteration"] for row in rows(tmp_path)] == [5, 10, 15]
 
@@ -291,8 +292,9 @@ def test_a_prior_that_the_estimator_can_not_take_leaves_no_folder(tmp_path):
 
 def test_a_row_cut_off_by_a_crash_is_left_out(tmp_path):
     path = tmp_path / "metrics.jsonl"
-    path.write_text('{"iteration": 5}\n{"iterat')
-    assert read_rows(path) == [{"iteration": 5}]
-    path.write_text('nonsense\n{"iteration": 5}\n')
+    row = {"iteration": 5, "loss": 2.0, "elbo": -2.0, "terms": {"reconstruction": -2.0}}
+    path.write_text(json.dumps(row) + '\n{"iterat')
+    assert read_rows(path) == [row]
+    path.write_text(f"nonsense\n{json.dumps(row)}\n")
     with pytest.raises(InputError, match="damaged"):
         read_rows(path)
