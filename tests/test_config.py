@@ -67,38 +67,6 @@ def test_round_trip(tmp_path, config):
 
 
 WHOLE = CONFIG.model_dump(mode="json")
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=5,
-)
-
-
-def edited(path_and_value):
-    (section, key), value = path_and_value
-    return WHOLE | {section: WHOLE[section] | {key: value}}
-
-
-keys = st.sampled_from([(s, k) for s in ("data", "model", "training") for k in WHOLE[s]])
-documents = st.one_of(
-    st.binary(),
-    anything.map(json.dumps).map(str.encode),
-    st.tuples(keys, anything).map(edited).map(json.dumps).map(str.encode),
-    st.integers(0, 500).map(lambda n: json.dumps(WHOLE).encode()[:n]),
-)
-
-
-@given(documents)
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_file_is_read_or_refused_by_name(tmp_path, document):
-    path = tmp_path / "config.json"
-    path.write_bytes(document)
-    message = ""
-    try:
-        assert read_config(path).model_dump(mode="json").keys() == WHOLE.keys()
-    except InputError as error:
-        message = str(error)
-    assert message == "" or (message.startswith(str(path)) and len(message.splitlines()) == 1)
 
 
 @pytest.mark.parametrize(

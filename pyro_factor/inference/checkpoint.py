@@ -70,8 +70,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if metadata.get("format") != FORMAT:
         raise InputError(f"{path}: not a checkpoint of pyro-factor")
     version = metadata.get("version", "")
-    if version.isdecimal() and int(version) > VERSION:
-        raise InputError(f"{path}: version {version}, this pyro-factor reads {VERSION}; update")
+    if version.isdecimal() and version != str(VERSION):
+        raise InputError(
+            f"{path}: version {version[:20]}, this pyro-factor reads {VERSION}; update"
+        )
     if metadata.pop("sha256", None) != _checksum(metadata, tensors):
         raise InputError(f"{path}: damaged or altered; its checksum is not that of its contents")
     return Checkpoint(
@@ -89,7 +91,7 @@ def _checksum(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str
 
 
 def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    return repr(" ".join(str(error).split())[:200])[1:-1]  # it may quote what is not printable
 
 
 def weights(module: nn.Module) -> dict[str, Tensor]:
