@@ -11,6 +11,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from .autoregression import GaussianAutoregression
 from .errors import NotGaussianPrior
 from .layout import Layout
 from .program import Prior, run_prior
@@ -25,7 +26,8 @@ FAMILIES: dict[type, Callable[[Any], Tensor]] = {
     dist.Normal: lambda fn: fn.scale,
     dist.MultivariateNormal: lambda fn: fn.scale_tril,
     dist.LowRankMultivariateNormal: lambda fn: fn.covariance_matrix,
-    GaussianRandomWalk: lambda fn: fn.step_scales,
+    GaussianAutoregression: lambda fn: torch.cat([fn.coefficients, fn.scales.unsqueeze(-1)], -1),
+    GaussianRandomWalk: lambda fn: fn.scales,
 }
 
 Probe = tuple[list[tuple[str, Tensor, Tensor]], Tensor]  # (name, mean, scale) of each draw; h
