@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .errors import InputError
     from .evaluation import evaluate
     from .inference import AnalyticKL_ELBO, load, train
-    from .models import GaussianForm, NotGaussianPrior, VideoVAE, gaussian_form, priors
+    from .models import GaussianForm, NotGaussianPrior, VideoVAE, gallery, gaussian_form, priors
 
 # Imported when they are first used, so that a command's --help need not wait for torch.
 _ROOMS = {
@@ -19,6 +19,7 @@ _ROOMS = {
     "NotGaussianPrior": "models",
     "VideoVAE": "models",
     "evaluate": "evaluation",
+    "gallery": "models",
     "gaussian_form": "models",
     "load": "inference",
     "priors": "models",
@@ -33,6 +34,7 @@ __all__ = [
     "NotGaussianPrior",
     "VideoVAE",
     "evaluate",
+    "gallery",
     "gaussian_form",
     "load",
     "priors",

@@ -50,7 +50,7 @@ class ModelConfig(Section):
 
     prior: str = Field(
         default="factored",
-        description="factored, slow, independent, or your own: FILE.py:FUNCTION.",
+        description="factored, slow, independent, of the gallery, or your own: FILE.py:FUNCTION.",
     )
     prior_args: dict[str, bool | int | float | str] = Field(
         default_factory=dict, description="Hyperparameters of the prior: static=4 static_scale=0.2."

@@ -18,15 +18,19 @@ def walk_covariance(num_frames, scale):
     return 1.0 + np.minimum.outer(i, i) * scale**2
 
 
-def factored_covariance(num_frames, static=2, temporal=2, static_scale=0.1, temporal_scale=0.1):
-    """Cov(h) of the factored prior, frame-major."""
-    features = [static_covariance(num_frames, static_scale)] * static
-    features += [walk_covariance(num_frames, temporal_scale)] * temporal
-    size = len(features)
+def frame_major(features):
+    """Cov(h) of independent features with these covariances over frames, (D, N, N)."""
+    size, num_frames = len(features), len(features[0])
     covariance = np.zeros((num_frames, size, num_frames, size))
     for d, block in enumerate(features):
         covariance[:, d, :, d] = block
     return covariance.reshape(num_frames * size, num_frames * size)
+
+
+def factored_covariance(num_frames, static=2, temporal=2, static_scale=0.1, temporal_scale=0.1):
+    """Cov(h) of the factored prior, frame-major."""
+    features = [static_covariance(num_frames, static_scale)] * static
+    return frame_major(features + [walk_covariance(num_frames, temporal_scale)] * temporal)
 
 
 def slow_covariance(num_frames, features=4, temporal_scale=0.1):

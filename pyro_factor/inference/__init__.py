@@ -2,7 +2,16 @@
 
 from .analytic_kl_elbo import AnalyticKL_ELBO
 from .monte_carlo_elbo import RecordedTrace_ELBO
+from .orthogonality import orthogonality_penalty
 from .runs import Run, load, load_run
 from .training import train
 
-__all__ = ["AnalyticKL_ELBO", "RecordedTrace_ELBO", "Run", "load", "load_run", "train"]
+__all__ = [
+    "AnalyticKL_ELBO",
+    "RecordedTrace_ELBO",
+    "Run",
+    "load",
+    "load_run",
+    "orthogonality_penalty",
+    "train",
+]

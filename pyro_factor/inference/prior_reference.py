@@ -13,9 +13,11 @@ from weakref import WeakKeyDictionary
 
 from ..config import FROM_PYTHON
 from ..errors import InputError, require
-from ..models import priors
+from ..models import gallery, priors
+from ..models.program import explained
 
-BUILT_IN = {prior.__name__: prior for prior in (priors.factored, priors.slow, priors.independent)}
+PAPER = (priors.factored, priors.slow, priors.independent)
+BUILT_IN: dict[str, Callable] = {prior.__name__: prior for prior in PAPER} | gallery.PRIORS
 
 
 # what `find_prior` has found, so that `refer_to` need not find out again
@@ -34,7 +36,7 @@ def find_prior(reference: str, arguments: Mapping[str, Any], sha256: str | None 
     """Find a prior and bind its hyperparameters.
 
     Args:
-        reference: `factored`, `slow`, `independent` or `path/my_prior.py:my_prior`.
+        reference: A name of `BUILT_IN`, or `path/my_prior.py:my_prior`.
         arguments: Hyperparameters by keyword.
         sha256: The checksum that the file must have, if it is known.
 
@@ -62,6 +64,8 @@ def refer_to(prior: Callable) -> PriorReference:
     """Record a prior so that `find_prior` finds it again, or as one that only Python holds."""
     if prior in _FOUND:
         return _FOUND[prior]
+    if type(prior) is gallery.LearnedFactored:
+        return PriorReference("learned", prior.hyperparameters, None)
     arguments: dict[str, Any] = {}
     if isinstance(prior, functools.partial):
         if prior.args:
@@ -129,8 +133,10 @@ def _import(path: Path, checksum: str) -> ModuleType:
 
 
 def _bind(prior: Callable, arguments: Mapping[str, Any]) -> Callable:
+    made = isinstance(prior, type)  # a module's class, which is made with its hyperparameters
     try:
-        parameters = list(inspect.signature(prior).parameters.values())[1:]  # after num_frames
+        after = 0 if made else 1  # after num_frames
+        parameters = list(inspect.signature(prior).parameters.values())[after:]
     except (TypeError, ValueError):
         parameters = []
     free = any(p.kind is p.VAR_KEYWORD for p in parameters)
@@ -138,6 +144,9 @@ def _bind(prior: Callable, arguments: Mapping[str, Any]) -> Callable:
     for name in arguments:
         advice = f"the prior knows {', '.join(known) or 'no hyperparameters'}"
         require(free or name in known, "prior-args", name, advice)
+    if made:
+        with explained(f"prior: making {prior.__name__} failed", "mend it, or its hyperparameters"):
+            return prior(**arguments)
     return functools.partial(prior, **arguments) if arguments else prior
 
 

@@ -1,6 +1,7 @@
 """Priors as Pyro functions, their Gaussian form, the networks, and the video VAE."""
 
-from . import priors
+from . import gallery, priors
+from .autoregression import GaussianAutoregression
 from .closed_forms import REGISTRY, closed_form
 from .errors import DegeneratePrior, InvalidPairError, NotGaussianPrior
 from .exact_conditional import ExactConditional
@@ -15,12 +16,14 @@ __all__ = [
     "DegeneratePrior",
     "Encoder",
     "ExactConditional",
+    "GaussianAutoregression",
     "GaussianForm",
     "GaussianRandomWalk",
     "InvalidPairError",
     "NotGaussianPrior",
     "VideoVAE",
     "closed_form",
+    "gallery",
     "gaussian_form",
     "priors",
 ]

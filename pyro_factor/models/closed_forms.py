@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from . import priors
 
@@ -95,7 +95,8 @@ def _independent(loc: Codes, scale: Codes, features: int) -> dict[str, Tensor]:
     return {"prior": expected_standard(loc, scale)}
 
 
-# A prior -> the terms of E_q[log p(h)], from (loc, scale) and the prior's own hyperparameters.
+# A prior -> the terms of E_q[log p(h)], from (loc, scale) and the prior's own hyperparameters;
+# a module's type -> the terms from (loc, scale, prior), which read the module's parameters.
 REGISTRY: dict[Callable, Callable] = {
     priors.factored: _factored,
     priors.slow: _slow,
@@ -107,12 +108,15 @@ def closed_form(prior: Callable) -> ExpectedTerms | None:
     """Find the closed form of a prior, through any `functools.partial`.
 
     Args:
-        prior: A prior, perhaps with hyperparameters bound.
+        prior: A prior, perhaps with hyperparameters bound; or a module.
 
     Returns:
         A function of the guide's loc and scale, (..., N, D), that returns the terms of
         E_q[log p(h)], nats per video; None where `REGISTRY` has no closed form.
     """
+    if isinstance(prior, nn.Module):
+        terms = REGISTRY.get(type(prior))
+        return None if terms is None else functools.partial(terms, prior=prior)
     bound = prior if isinstance(prior, functools.partial) else functools.partial(prior)
     terms = REGISTRY.get(bound.func)
     if terms is None:

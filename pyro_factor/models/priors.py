@@ -9,7 +9,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from ..errors import require
+from .hyperparameters import check_scales, check_sizes
 from .random_walk import GaussianRandomWalk
 
 
@@ -35,8 +35,8 @@ def factored(
     Raises:
         InputError: A size or a scale is not positive.
     """
-    _check_sizes(num_frames=num_frames, static=static, temporal=temporal)
-    _check_scales(static_scale=static_scale, temporal_scale=temporal_scale)
+    check_sizes(num_frames=num_frames, static=static, temporal=temporal)
+    check_scales(static_scale=static_scale, temporal_scale=temporal_scale)
     # eq. 7:  hs0 ~ N(0, I),  hs_i | hs0 ~ N(hs0, σs² I)
     hs0 = pyro.sample("hs0", dist.Normal(0.0, 1.0).expand([static]).to_event(1))
     centre = hs0.unsqueeze(-2).expand(*hs0.shape[:-1], num_frames, static)
@@ -61,8 +61,8 @@ def slow(num_frames: int, features: int = 4, temporal_scale: float | Tensor = 0.
     Raises:
         InputError: A size or a scale is not positive.
     """
-    _check_sizes(num_frames=num_frames, features=features)
-    _check_scales(temporal_scale=temporal_scale)
+    check_sizes(num_frames=num_frames, features=features)
+    check_scales(temporal_scale=temporal_scale)
     return pyro.sample("ht", GaussianRandomWalk(num_frames, features, temporal_scale))
 
 
@@ -79,19 +79,5 @@ def independent(num_frames: int, features: int = 4) -> Tensor:
     Raises:
         InputError: A size is not positive.
     """
-    _check_sizes(num_frames=num_frames, features=features)
+    check_sizes(num_frames=num_frames, features=features)
     return pyro.sample("h", dist.Normal(0.0, 1.0).expand([num_frames, features]).to_event(2))
-
-
-def _check_sizes(**sizes: int) -> None:
-    for name, size in sizes.items():
-        whole = isinstance(size, int) and not isinstance(size, bool)
-        require(whole and size > 0, name, size, "give a whole number of 1 or more")
-
-
-def _check_scales(**scales: float | Tensor) -> None:
-    for name, scale in scales.items():
-        # a learned scale is kept positive by its constraint, and reading it would stall a GPU
-        if not isinstance(scale, Tensor):
-            number = isinstance(scale, int | float) and 0 < scale < float("inf")
-            require(number, name, scale, "give a positive, finite scale")

@@ -12,6 +12,7 @@ from pyro_factor.data import BouncingDigits
 from pyro_factor.errors import InputError
 from pyro_factor.inference import load, load_run
 from pyro_factor.inference.prior_reference import find_prior, refer_to
+from pyro_factor.models import gallery
 
 MY_PRIOR = """
 import pyro, pyro.distributions as dist
@@ -131,20 +132,42 @@ def test_references():
     nested = partial(partial(built_in.slow, features=2), features=3)
     assert refer_to(nested) == ("slow", {"features": 3}, None)
     assert refer_to(partial(built_in.slow, 3)).prior == FROM_PYTHON
+    assert refer_to(partial(gallery.damped, damping=0.5)) == ("damped", {"damping": 0.5}, None)
     prior, arguments, checksum = refer_to(module_prior)
     assert prior == f"{__file__}:module_prior"
     assert arguments == {}
     assert len(checksum) == 64
 
 
+def test_a_module_of_the_gallery_is_found_again(tmp_path):
+    trained = small_run(tmp_path, small_vae(gallery.LearnedFactored(static=3)), 2)
+    assert trained.config.model.prior == "learned"
+    assert torch.equal(codes(load(tmp_path)).loc, codes(trained.vae).loc)
+    assert find_prior("learned", {}) is not find_prior("learned", {})
+
+
+def test_a_class_in_a_file_is_made_with_its_hyperparameters(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("from pyro_factor import gallery\nclass Mine(gallery.LearnedFactored): pass")
+    prior = find_prior(f"{path}:Mine", {"static": 3})
+    assert (type(prior).__name__, prior.sizes) == ("Mine", {"static": 3, "temporal": 2})
+    assert refer_to(prior)[:2] == (f"{path}:Mine", {"static": 3})
+    assert refer_to(type(prior)()).prior == FROM_PYTHON
+    path.write_text("class Mine:\n    def __init__(self):\n        raise KeyError('h')")
+    with pytest.raises(InputError, match=r"prior: making Mine failed \(KeyError: 'h'\)"):
+        find_prior(f"{path}:Mine", {})
+
+
 BAD_PRIORS = {
-    "unknown": ("facotred", {}, "choose factored, slow, independent, or name a function in a file"),
+    "unknown": ("facotred", {}, "choose factored, slow, independent, multi_rate, "),
     "no function": ("{file}", {}, "name a function in a file"),
     "no file": ("nowhere.py:f", {}, "can't read the file 'nowhere.py': No such file"),
     "folder": ("{folder}:f", {}, "can't read the file"),
     "not in file": ("{file}:wlak", {}, "no such function; it has walk"),
     "not callable": ("{file}:answer", {}, "name a function"),
     "keyword": ("{file}:walk", {"sclae": 1}, "'sclae'; the prior knows features, scale"),
+    "module's keyword": ("learned", {"num_frames": 1}, "the prior knows static, temporal, static_"),
+    "module's size": ("learned", {"static": 0}, "static: got 0; give a whole number"),
     "built-in keyword": ("slow", {"static": 1}, "the prior knows features, temporal_scale"),
     "broken": ("{broken}:f", {}, "fails to import: ZeroDivisionError: division by zero"),
     "syntax": ("{syntax}:f", {}, "fails to import: SyntaxError"),

@@ -1,0 +1,42 @@
+"""A penalty on what the factors of a code have in common, to be added to any ELBO's loss."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+ROUNDING = 1e-6  # of a feature's size: what varies less is constant
+
+
+def orthogonality_penalty(
+    h: Float[Tensor, "videos frames features"], factors: Mapping[str, Sequence[int]]
+) -> Float[Tensor, ""]:
+    """Σ ‖C_ab‖² over pairs of factors, C_ab their features' correlations over a batch's frames.
+
+    Each square is a squared Frobenius norm: zero if no feature of one factor is correlated with one
+    of another, and at most the product of their numbers of features. Correlations have no unit, so
+    a small code does not escape the penalty. A feature that is constant counts as uncorrelated.
+
+        q = vae.encode(videos)
+        loss = elbo(videos) + weight * orthogonality_penalty(q.loc, vae.factors)
+
+    Args:
+        h: Codes, or the guide's means, of a batch's frames, (B, N, D).
+        factors: Columns of each factor, such as `vae.factors`.
+
+    Returns:
+        The sum over pairs of factors; zero where there is one factor only.
+
+    Orthogonality is the further work of Grathwohl and Wilson, arXiv:1612.04440.
+    """
+    frames = h.flatten(0, 1)
+    centred = frames - frames.mean(0)
+    varies = centred.norm(dim=0) > ROUNDING * frames.norm(dim=0)
+    # columns of zero mean and of length one, so that their products are correlations
+    unit = normalize(centred * varies, dim=0)
+    parts = [unit[:, list(columns)] for columns in factors.values()]
+    squares = [(a.T @ b).square().sum() for a, b in combinations(parts, 2)]
+    return torch.stack(squares).sum() if squares else h.new_zeros(())

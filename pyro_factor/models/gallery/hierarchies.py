@@ -1,0 +1,130 @@
+"""The factored prior with one more level: groups of clips, and scales that are learned."""
+
+import functools
+from typing import Any
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.nn import PyroModule, PyroParam
+from torch import Tensor
+from torch.distributions import constraints
+
+from ...errors import require
+from .. import priors
+from ..autoregression import GaussianAutoregression
+from ..closed_forms import REGISTRY, closed_form
+from ..hyperparameters import Number, check_scales, check_sizes
+
+
+def groups(
+    num_frames: int,
+    static: int = 2,
+    temporal: int = 2,
+    clips: int = 2,
+    clip_scale: Number = 0.5,
+    static_scale: Number = 0.1,
+    temporal_scale: Number = 0.1,
+) -> Tensor:
+    """Two levels of identity: a group's centre, and around it the centres of its clips.
+
+    One item is a group, its clips stacked along the frames. For clip k and its frames i,
+
+        group ~ N(0, 1),  hs0_k | group ~ N(group, clip_scale²),  hs_ki | hs0_k ~ N(hs0_k, σs²),
+        ht_k1 ~ N(0, 1),  ht_ki | ht_k,i-1 ~ N(ht_k,i-1, σt²).
+
+    Args:
+        num_frames: N, the number of frames of all clips together.
+        static: Features of the static factor hs.
+        temporal: Features of the temporal factor ht.
+        clips: Clips in a group; it divides N.
+        clip_scale: The spread of a group's clips around its centre.
+        static_scale: σs, the spread of a clip's static codes around its centre.
+        temporal_scale: σt, the scale of a step of the walk, which starts anew with each clip.
+
+    Returns:
+        h = [hs; ht] of shape (..., N, static + temporal).
+
+    Raises:
+        InputError: A size or a scale is not positive, or `clips` does not divide N.
+
+    Eqs. 6-8 of Grathwohl and Wilson, arXiv:1612.04440, with a level above the clip.
+    """
+    check_sizes(num_frames=num_frames, static=static, temporal=temporal, clips=clips)
+    check_scales(clip_scale=clip_scale, static_scale=static_scale, temporal_scale=temporal_scale)
+    advice = f"give a number of clips that divides the {num_frames} frames"
+    require(num_frames % clips == 0, "clips", clips, advice)
+    length = num_frames // clips
+    group = pyro.sample("group", dist.Normal(0.0, 1.0).expand([static]).to_event(1))
+    centre = group.unsqueeze(-2).expand(*group.shape[:-1], clips, static)
+    hs0 = pyro.sample("hs0", dist.Normal(centre, clip_scale).to_event(2))
+    centres = hs0.unsqueeze(-2).expand(*hs0.shape[:-1], length, static).flatten(-3, -2)
+    hs = pyro.sample("hs", dist.Normal(centres, static_scale).to_event(2))
+    ht = pyro.sample("ht", _walks(num_frames, temporal, length, temporal_scale))
+    return torch.cat([hs, ht], -1)
+
+
+def _walks(
+    num_frames: int, features: int, length: int, temporal_scale: Number
+) -> GaussianAutoregression:
+    """Random walks that start anew every `length` frames."""
+    starts = (torch.arange(num_frames) % length == 0).unsqueeze(-1)
+    scales = torch.where(starts, 1.0, torch.as_tensor(temporal_scale)).expand(num_frames, features)
+    return GaussianAutoregression((~starts).unsqueeze(-1), scales)
+
+
+class LearnedFactored(PyroModule):
+    """The factored prior with scales σs and σt that train with the networks.
+
+    Args:
+        static: Features of the static factor hs.
+        temporal: Features of the temporal factor ht.
+        static_scale: σs at the start.
+        temporal_scale: σt at the start.
+
+    Raises:
+        InputError: A size or a scale is not positive.
+
+    Eqs. 6-8 of Grathwohl and Wilson, arXiv:1612.04440, where both scales are fixed.
+    """
+
+    def __init__(
+        self,
+        static: int = 2,
+        temporal: int = 2,
+        static_scale: float = 0.1,
+        temporal_scale: float = 0.1,
+    ) -> None:
+        super().__init__()
+        check_sizes(static=static, temporal=temporal)
+        check_scales(static_scale=static_scale, temporal_scale=temporal_scale)
+        self.sizes = {"static": static, "temporal": temporal}
+        scales = {"static_scale": float(static_scale), "temporal_scale": float(temporal_scale)}
+        self.hyperparameters: dict[str, Any] = self.sizes | scales
+        self.static_scale = _positive(static_scale)
+        self.temporal_scale = _positive(temporal_scale)
+
+    def forward(self, num_frames: int) -> Tensor:
+        """Sample the draws of `priors.factored`; return h, (..., N, static + temporal)."""
+        return self.factored()(num_frames)
+
+    def factored(self) -> functools.partial:
+        """`priors.factored` with the scales as they are now."""
+        scales: dict[str, Any] = {
+            "static_scale": self.static_scale,
+            "temporal_scale": self.temporal_scale,
+        }
+        return functools.partial(priors.factored, **self.sizes, **scales)
+
+
+def _positive(start: float) -> PyroParam:
+    return PyroParam(torch.tensor(float(start)), constraints.positive)
+
+
+def _expected_learned(loc: Tensor, scale: Tensor, prior: LearnedFactored) -> dict[str, Tensor]:
+    terms = closed_form(prior.factored())
+    assert terms is not None
+    return terms(loc, scale)
+
+
+REGISTRY[LearnedFactored] = _expected_learned
