@@ -3,18 +3,25 @@
 import math
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
-import pyro.distributions as dist
 import torch
 from pyro import poutine
 from pyro.infer import ELBO
 from pyro.infer.enum import get_importance_trace
 from pyro.infer.util import torch_item
 from pyro.poutine import Trace
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..models.errors import InvalidPairError
+from .conditions import (
+    check_independent_normals,
+    check_jointly_gaussian,
+    check_masks,
+    check_names,
+    normal_of,
+)
+from .quadratic import expected_log_prob
 from .terms import Sites, Terms, is_exact_conditional, latent_sites, num_items, observed_sites
 
 Normals = dict[str, tuple[Tensor, Tensor]]
@@ -26,13 +33,16 @@ class AnalyticKL_ELBO(ELBO):
     The same expectation as `pyro.infer.Trace_ELBO` of the same pair, with lower variance: the KL's
     gradient has none. Valid if
 
-    - the model gives E_q[log p(h)] through a method `expected_log_prior(normals, *args)`, which
-      `VideoVAE(...).model` has for any prior with a Gaussian form;
-    - every draw of the guide is a Normal whose parameters depend on no draw, except those marked
-      `infer={"exact_conditional": True}`, which are integrated out;
-    - all latent draws have one scale (the weight β of eq. 5), and none is masked.
+    - the latent draws of the model are jointly Gaussian: each is Gaussian, with a mean affine in
+      the draws before it and a scale that depends on none;
+    - every draw of the guide is a Normal whose parameters depend on no draw, and none is masked.
 
-    The second is checked at a guide's first use, the others every time.
+    Any Pyro model may be given, with plates and subsampling. One with a method
+    `expected_log_prior(normals, *args)` gives E_q[log p(h)] itself, as `VideoVAE(...).model` does;
+    its guide may also draw sites marked `infer={"exact_conditional": True}`, which are integrated
+    out, and all its latent draws have one scale (the weight β of eq. 5).
+
+    The first two are checked at a pair's first use, the others every time.
 
     Args:
         num_particles: Draws of h for the reconstruction.
@@ -40,7 +50,8 @@ class AnalyticKL_ELBO(ELBO):
         vectorize_particles: As in `pyro.infer.ELBO`.
 
     Raises:
-        InvalidPairError: A condition does not hold; the site is named.
+        InvalidPairError: A condition on the guide does not hold; the site is named.
+        NotGaussianPrior: The model's latent draws are not jointly Gaussian; the site is named.
     """
 
     last_terms: Terms  # of the last loss, detached: see `terms`
@@ -83,17 +94,19 @@ class AnalyticKL_ELBO(ELBO):
         self, model: Callable, guide: Callable, args: tuple, kwargs: dict
     ) -> tuple[Terms, float, int]:
         """The terms summed over the videos, the KL's weight, and the number of videos."""
-        self._check_once(guide, args, kwargs)
+        self._check_once(model, guide, args, kwargs)
+        if not hasattr(model, "expected_log_prior"):
+            return self._quadratic_terms(model, guide, args, kwargs)
         traces = list(self._get_traces(model, guide, args, kwargs))
         model_trace, guide_trace = traces[0]
         drawn, latents = latent_sites(guide_trace), latent_sites(model_trace)
-        _check_names(latents, drawn)
-        normals = {n: _normal(n, s) for n, s in drawn.items() if not is_exact_conditional(s)}
+        check_names(latents, drawn)
+        normals = {n: normal_of(n, s) for n, s in drawn.items() if not is_exact_conditional(s)}
         seen = [site for trace, _ in traces for site in observed_sites(trace).values()]
         reconstruction = sum((s["log_prob_sum"] for s in seen), start=torch.tensor(0.0))
         # vectorised particles repeat the guide's Normals
         copies = self.num_particles // len(traces)
-        terms = {"entropy": _entropy(normals), **_expected_log_prior(model, normals, args, kwargs)}
+        terms = {"entropy": _entropy(normals), **model.expected_log_prior(normals, *args, **kwargs)}
         return (
             {"reconstruction": reconstruction / self.num_particles}
             | {name: value.sum() / copies for name, value in terms.items()},
@@ -101,78 +114,53 @@ class AnalyticKL_ELBO(ELBO):
             num_items(model_trace),
         )
 
+    def _quadratic_terms(
+        self, model: Callable, guide: Callable, args: tuple, kwargs: dict
+    ) -> tuple[Terms, float, int]:
+        """The same of any model, each site weighted by its own scale; the KL's weight is then 1."""
+        grad, totals = torch.is_grad_enabled(), dict[str, Tensor]()
+        with torch.enable_grad():
+            for model_trace, guide_trace in self._get_traces(model, guide, args, kwargs):
+                drawn, latents = latent_sites(guide_trace), latent_sites(model_trace)
+                check_names(latents, drawn)
+                check_masks(latents)
+                check_masks(drawn)
+                normals = {name: normal_of(name, site) for name, site in drawn.items()}
+                seen = [site["log_prob_sum"] for site in observed_sites(model_trace).values()]
+                terms = {
+                    "reconstruction": sum(seen, start=torch.tensor(0.0)),
+                    "entropy": _weighted_entropy(drawn, normals),
+                    "prior": expected_log_prob(latents, normals),
+                }
+                for name, value in terms.items():
+                    kept = value if grad else value.detach()
+                    totals[name] = totals.get(name, 0.0) + kept / self.num_particles
+        return totals, 1.0, num_items(model_trace)
+
     def _get_trace(
         self, model: Callable, guide: Callable, args: tuple, kwargs: dict
     ) -> tuple[Trace, Trace]:
-        return get_importance_trace("flat", self.max_plate_nesting, model, guide, args, kwargs)
+        traces = get_importance_trace("flat", self.max_plate_nesting, model, guide, args, kwargs)
+        fixed = [s for s in latent_sites(traces[1]).values() if not s["value"].requires_grad]
+        if not (fixed and torch.is_grad_enabled()):
+            return traces
+        # a guide without parameters: once more, so that gradients can be taken in its draws
+        for site in fixed:
+            site["value"] = site["value"].detach().requires_grad_()
+        again = poutine.replay(guide, trace=traces[1])
+        return get_importance_trace("flat", self.max_plate_nesting, model, again, args, kwargs)
 
-    def _check_once(self, guide: Callable, args: tuple, kwargs: dict) -> None:
-        checked: WeakSet = self.__dict__.setdefault("_checked", WeakSet())
-        if guide not in checked:
+    def _check_once(self, model: Callable, guide: Callable, args: tuple, kwargs: dict) -> None:
+        checked: WeakKeyDictionary = self.__dict__.setdefault("_checked", WeakKeyDictionary())
+        if model not in checked.setdefault(guide, WeakSet()):
             check_independent_normals(guide, args, kwargs)
-            checked.add(guide)
-
-
-def check_independent_normals(guide: Callable, args: tuple, kwargs: dict) -> None:
-    """Raise unless a guide draws Normals whose parameters depend on no draw.
-
-    The guide is run twice, with modules in evaluation mode and the random state kept, and the
-    parameters are compared bit by bit.
-
-    Raises:
-        InvalidPairError: Names the site that depends on a draw or is not a Normal.
-    """
-    modules = list(guide.modules()) if isinstance(guide, nn.Module) else []
-    modes = [module.training for module in modules]
-    try:
-        for module in modules:
-            module.training = False
-        with torch.no_grad(), torch.random.fork_rng(), poutine.block():
-            first, second = (
-                latent_sites(poutine.trace(guide).get_trace(*args, **kwargs)) for _ in range(2)
-            )
-    finally:
-        for module, mode in zip(modules, modes, strict=True):
-            module.training = mode
-    for name, site in first.items():
-        if is_exact_conditional(site):
-            continue
-        again = second.get(name)
-        pairs = zip(_normal(name, site), _normal(name, again) if again else (), strict=False)
-        if again is None or not all(torch.equal(a, b) for a, b in pairs):
-            raise InvalidPairError(
-                f"AnalyticKL_ELBO: the guide's site {name!r} has a loc or scale that depends on "
-                "another draw, so that the KL has no closed form; draw it independently, "
-                "or use Trace_ELBO"
-            )
-
-
-def _normal(name: str, site: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    fn = site["fn"]
-    while isinstance(fn, dist.Independent | torch.distributions.Independent):
-        fn = fn.base_dist
-    if not isinstance(fn, dist.Normal):
-        raise InvalidPairError(
-            f"AnalyticKL_ELBO: the guide's site {name!r} is {type(fn).__name__}; "
-            "draw it from a Normal, or use Trace_ELBO"
-        )
-    return fn.loc, fn.scale
-
-
-def _check_names(model: Sites, guide: Sites) -> None:
-    for name in model.keys() - guide.keys():
-        raise InvalidPairError(f"AnalyticKL_ELBO: the guide lacks the model's draw {name!r}")
-    for name in guide.keys() - model.keys():
-        raise InvalidPairError(f"AnalyticKL_ELBO: the model lacks the guide's draw {name!r}")
+            if not hasattr(model, "expected_log_prior"):
+                check_jointly_gaussian(model, guide, args, kwargs)
+            checked[guide].add(model)
 
 
 def _weight(sites: Sites) -> float:
-    for name, site in sites.items():
-        if site["mask"] is not None:
-            raise InvalidPairError(
-                f"AnalyticKL_ELBO: draw {name!r} is masked, and the KL of the whole has no part "
-                "to leave out; draw only what is needed, or use Trace_ELBO"
-            )
+    check_masks(sites)
     scales = {name: site["scale"] for name, site in sites.items()}
     name, weight = next(iter(scales.items()))
     for other, scale in scales.items():
@@ -191,12 +179,7 @@ def _entropy(normals: Normals) -> Tensor:
     )
 
 
-def _expected_log_prior(model: Callable, normals: Normals, args: tuple, kwargs: dict) -> Terms:
-    try:
-        expected = model.expected_log_prior  # type: ignore[attr-defined]
-    except AttributeError:
-        raise InvalidPairError(
-            "AnalyticKL_ELBO: the model has no method expected_log_prior(normals, *args); "
-            "use VideoVAE(...).model, write the method, or use Trace_ELBO"
-        ) from None
-    return expected(normals, *args, **kwargs)
+def _weighted_entropy(drawn: Sites, normals: Normals) -> Tensor:
+    entropies = _entropy(normals)
+    scales = [drawn[name]["scale"] for name in normals]
+    return sum((s * e for s, e in zip(scales, entropies, strict=True)), start=torch.tensor(0.0))

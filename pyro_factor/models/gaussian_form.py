@@ -199,8 +199,9 @@ def _check_rank(joint: Joint, matrix: Tensor, covariance: Tensor) -> None:
     if values[0] > RANK_TOLERANCE * values[-1]:
         return
     # the draws behind the entries of h whose combination has no variance
+    shapes = {draw.name: draw.shape for draw in joint.layout.draws}
     involved = matrix.detach()[vectors[:, 0].abs() > 1e-6].abs().sum(0)
-    names = [repr(name) for name, part in split(involved, joint.layout).items() if part.any()]
+    names = [repr(name) for name, part in split(involved, shapes).items() if part.any()]
     raise DegeneratePrior(
         f"prior: p(h) has no density, since draw {', '.join(names) or 'none'} does not fill the "
         "entries of h it is used in; let every entry of h have a draw or noise of its own"

@@ -4,7 +4,7 @@ A constant Hessian is no test (a Laplace walk has one). So each draw's family is
 scale must stay bit-equal, and its mean and h must be affine along random lines, near and far.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyro.distributions as dist
@@ -14,12 +14,13 @@ from torch import Tensor
 from .autoregression import GaussianAutoregression
 from .errors import NotGaussianPrior
 from .layout import Layout
-from .program import Prior, run_prior
+from .program import Prior, Program, run_prior
 from .random_walk import GaussianRandomWalk
 
 MAGNITUDES = (1.0, 10.0, 1000.0)
 LINES_EACH = 3
-TOLERANCE = 1e-8  # of the magnitude of the values compared, in float64
+# of the magnitude of the values compared
+TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-4}
 
 # The Gaussian families, and what of each must not depend on a draw.
 FAMILIES: dict[type, Callable[[Any], Tensor]] = {
@@ -43,57 +44,77 @@ def check_linear_gaussian(prior: Prior, layout: Layout) -> None:
     Raises:
         NotGaussianPrior: Names the draw whose family, scale or mean is to blame.
     """
+
+    def program(values: Mapping[str, Tensor]) -> tuple[Tensor, list[dict[str, Any]]]:
+        return run_prior(prior, layout.num_frames, values)
+
+    check_program(program, {draw.name: draw.shape for draw in layout.draws}, "prior")
+
+
+def check_program(program: Program, shapes: Mapping[str, torch.Size], subject: str) -> None:
+    """Raise unless a program is linear-Gaussian.
+
+    Args:
+        program: From the values of its draws to what it returns, and its sample sites in order.
+        shapes: The shape of each draw, by name, in their order.
+        subject: What the program is, for the message.
+
+    Raises:
+        NotGaussianPrior: Names the draw whose family, scale or mean is to blame.
+    """
     for magnitude in MAGNITUDES:
         for _ in range(LINES_EACH):
-            _check_line(prior, layout, magnitude)
+            _check_line(program, shapes, subject, magnitude)
 
 
-def split(z: Tensor, layout: Layout) -> dict[str, Tensor]:
+def split(z: Tensor, shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
     """Cut z, all draws laid end to end, into values by name."""
-    parts = z.split([draw.shape.numel() for draw in layout.draws])
-    return {d.name: part.reshape(d.shape) for d, part in zip(layout.draws, parts, strict=True)}
+    parts = z.split([shape.numel() for shape in shapes.values()])
+    return {n: part.reshape(s) for (n, s), part in zip(shapes.items(), parts, strict=True)}
 
 
-def _check_line(prior: Prior, layout: Layout, magnitude: float) -> None:
+def _check_line(
+    program: Program, shapes: Mapping[str, torch.Size], subject: str, magnitude: float
+) -> None:
     """Check f(t·a + (1-t)·b) = t·f(a) + (1-t)·f(b) for random a, b and t in (-1, 2)."""
-    size = sum(draw.shape.numel() for draw in layout.draws)
-    a, b = magnitude * torch.randn(2, size)
+    a, b = magnitude * torch.randn(2, sum(shape.numel() for shape in shapes.values()))
     t = 3 * torch.rand(()) - 1
-    (draws_a, h_a), (draws_b, h_b), (draws_c, h_c) = (
-        _probe(prior, layout, z) for z in (a, b, t * a + (1 - t) * b)
-    )
+    points = [split(z, shapes) for z in (a, b, t * a + (1 - t) * b)]
+    (draws_a, h_a), (draws_b, h_b), (draws_c, h_c) = (_probe(program, z, subject) for z in points)
     for (name, loc_a, scale_a), (_, loc_b, scale_b), (_, loc_c, scale_c) in zip(
         draws_a, draws_b, draws_c, strict=True
     ):
         if not (torch.equal(scale_a, scale_b) and torch.equal(scale_a, scale_c)):
-            raise NotGaussianPrior(f"prior: the scale of draw {name!r} depends on a draw")
+            raise NotGaussianPrior(f"{subject}: the scale of draw {name!r} depends on a draw")
         if not _affine(loc_a, loc_b, loc_c, t, magnitude).all():
             raise NotGaussianPrior(
-                f"prior: the mean of draw {name!r} is not affine in the draws before it"
+                f"{subject}: the mean of draw {name!r} is not affine in the draws before it"
             )
     affine = _affine(h_a, h_b, h_c, t, magnitude)
     if not affine.all():
-        names = _depends_on(prior, layout, a, b, ~affine)
-        raise NotGaussianPrior(f"prior: it returns an h that is not affine in draw {names}")
+        names = _depends_on(program, points[0], points[1], ~affine)
+        raise NotGaussianPrior(f"{subject}: it returns an h that is not affine in draw {names}")
 
 
-def _probe(prior: Prior, layout: Layout, z: Tensor) -> Probe:
-    h, sites = run_prior(prior, layout.num_frames, split(z, layout))
+def _probe(program: Program, values: Mapping[str, Tensor], subject: str) -> Probe:
+    h, sites = program(values)
     names = [site["name"] for site in sites]
-    if names != [draw.name for draw in layout.draws]:
-        changed = sorted(set(names) ^ {draw.name for draw in layout.draws}) or names
-        raise NotGaussianPrior(f"prior: whether it draws {', '.join(changed)} depends on a draw")
-    return [(site["name"], *_mean_and_scale(site)) for site in sites], h.detach()
+    if names != list(values):
+        changed = sorted(set(names) ^ values.keys()) or names
+        raise NotGaussianPrior(
+            f"{subject}: whether it draws {', '.join(changed)} depends on a draw"
+        )
+    return [(site["name"], *_mean_and_scale(site, subject)) for site in sites], h.detach()
 
 
-def _mean_and_scale(site: dict[str, Any]) -> tuple[Tensor, Tensor]:
+def _mean_and_scale(site: dict[str, Any], subject: str) -> tuple[Tensor, Tensor]:
     fn = site["fn"]
     base = fn
     while isinstance(base, dist.Independent | torch.distributions.Independent):
         base = base.base_dist
     if type(base) not in FAMILIES:
         raise NotGaussianPrior(
-            f"prior: draw {site['name']!r} is {type(base).__name__}, not Gaussian; "
+            f"{subject}: draw {site['name']!r} is {type(base).__name__}, not Gaussian; "
             f"Gaussian are {', '.join(family.__name__ for family in FAMILIES)}"
         )
     return fn.mean.detach(), FAMILIES[type(base)](base).detach()
@@ -101,17 +122,19 @@ def _mean_and_scale(site: dict[str, Any]) -> tuple[Tensor, Tensor]:
 
 def _affine(a: Tensor, b: Tensor, c: Tensor, t: Tensor, magnitude: float) -> Tensor:
     error = (c - (t * a + (1 - t) * b)).abs()
+    largest = torch.stack([part.abs().max() for part in (a, b) if part.numel()] or [a.sum()]).sum()
     # not (error <= tolerance) rather than error > tolerance, so that NaN fails
-    return error <= TOLERANCE * (magnitude + a.abs().max() + b.abs().max())
+    return error <= TOLERANCE[a.dtype] * (magnitude + largest)
 
 
-def _depends_on(prior: Prior, layout: Layout, a: Tensor, b: Tensor, where: Tensor) -> str:
+def _depends_on(
+    program: Program, a: Mapping[str, Tensor], b: Mapping[str, Tensor], where: Tensor
+) -> str:
     """Name the draws that some entries of h depend on."""
-    values, others = split(a, layout), split(b, layout)
-    h, _ = run_prior(prior, layout.num_frames, values)
+    h, _ = program(a)
     names = []
-    for name, other in others.items():
-        changed, _ = run_prior(prior, layout.num_frames, values | {name: other})
+    for name, other in b.items():
+        changed, _ = program({**a, name: other})
         if (changed != h)[where].any():
             names.append(repr(name))
     return ", ".join(names) or "any"

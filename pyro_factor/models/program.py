@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from ..errors import InputError
 
 Prior = Callable[..., Tensor]
+# From the values of its draws to what a program returns, and its sample sites in order.
+Program = Callable[[Mapping[str, Tensor]], tuple[Tensor, list[dict[str, Any]]]]
 
 CLIPS = "clips"  # the plate over clips that encloses a prior
 
@@ -42,7 +44,7 @@ def run_prior(
         stack.enter_context(poutine.block())
         tracer = stack.enter_context(poutine.trace())
         stack.enter_context(store)
-        stack.enter_context(_Substitute(values or {}))
+        stack.enter_context(Substitute(values or {}))
         if clips is not None:
             stack.enter_context(pyro.plate(CLIPS, clips[0], dim=clips[1]))
         h = prior(num_frames)
@@ -120,7 +122,7 @@ def _module_local(prior: PyroModule) -> AbstractContextManager:
     return pyro.settings.context(module_local_params=True)
 
 
-class _Substitute(poutine.messenger.Messenger):
+class Substitute(poutine.messenger.Messenger):
     """Give draws the values they are told."""
 
     def __init__(self, values: Mapping[str, Tensor]) -> None:

@@ -212,7 +212,6 @@ def guide_of_more(x):
         (ByHand(), guide_of_nothing, "guide lacks the model's draw 'h'"),
         (ByHand(), guide_of_more, "model lacks the guide's draw 'extra'"),
         (ByHand(scale=2.0), guide_by_hand, "scaled by 1.0, 'h' by 2.0"),
-        (ByHand().__call__, guide_by_hand, "no method expected_log_prior"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Found:UserWarning")

@@ -1,0 +1,124 @@
+"""The conditions under which `AnalyticKL_ELBO` is valid, each checked, the site named."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pyro.distributions as dist
+import torch
+from pyro import poutine
+from pyro.poutine import Trace
+from pyro.poutine.util import site_is_subsample
+from torch import Tensor, nn
+
+from ..models.errors import InvalidPairError
+from ..models.linearity import check_program
+from ..models.program import Substitute
+from .terms import Sites, is_exact_conditional, latent_sites
+
+
+def check_independent_normals(guide: Callable, args: tuple, kwargs: dict) -> None:
+    """Raise unless a guide draws Normals whose parameters depend on no draw.
+
+    The guide is run twice, with modules in evaluation mode and the random state kept, and the
+    parameters are compared bit by bit.
+
+    Raises:
+        InvalidPairError: Names the site that depends on a draw or is not a Normal.
+    """
+    with evaluated(guide), torch.no_grad(), torch.random.fork_rng(), poutine.block():
+        trace = poutine.trace(guide).get_trace(*args, **kwargs)
+        with Substitute(_subsamples(trace)):
+            again_trace = poutine.trace(guide).get_trace(*args, **kwargs)
+    first, second = latent_sites(trace), latent_sites(again_trace)
+    for name, site in first.items():
+        if is_exact_conditional(site):
+            continue
+        again = second.get(name)
+        pairs = zip(normal_of(name, site), normal_of(name, again) if again else (), strict=False)
+        if again is None or not all(torch.equal(a, b) for a, b in pairs):
+            raise InvalidPairError(
+                f"AnalyticKL_ELBO: the guide's site {name!r} has a loc or scale that depends on "
+                "another draw, so that the KL has no closed form; draw it independently, "
+                "or use Trace_ELBO"
+            )
+
+
+def check_jointly_gaussian(model: Callable, guide: Callable, args: tuple, kwargs: dict) -> None:
+    """Raise unless a model's latent draws are jointly Gaussian, and the guide draws them all.
+
+    Raises:
+        InvalidPairError: Names the draw that one of the two lacks, or that the guide draws from
+            a conditional.
+        NotGaussianPrior: Names the draw whose family, scale or mean is to blame.
+    """
+    with evaluated(model, guide), torch.no_grad(), torch.random.fork_rng(), poutine.block():
+        drawn = latent_sites(poutine.trace(guide).get_trace(*args, **kwargs))
+        trace = poutine.trace(model).get_trace(*args, **kwargs)
+        check_names(latent_sites(trace), drawn)
+        for name, site in drawn.items():
+            if is_exact_conditional(site):
+                raise InvalidPairError(
+                    f"AnalyticKL_ELBO: the guide draws {name!r} from its exact conditional, which "
+                    "only a model with a method expected_log_prior(normals, *args) integrates out; "
+                    "draw it from a Normal, or use Trace_ELBO"
+                )
+        batch = _subsamples(trace)
+
+        def program(values: Mapping[str, Tensor]) -> tuple[Tensor, list[dict[str, Any]]]:
+            with poutine.trace() as tracer, Substitute(batch | dict(values)):
+                model(*args, **kwargs)
+            return torch.zeros(()), list(latent_sites(tracer.trace).values())
+
+        shapes = {name: site["value"].shape for name, site in latent_sites(trace).items()}
+        check_program(program, shapes, "model")
+
+
+def _subsamples(trace: Trace) -> dict[str, Any]:
+    """What a run drew of its plates, so that another run takes the same."""
+    return {name: site["value"] for name, site in trace.nodes.items() if site_is_subsample(site)}
+
+
+def check_names(model: Sites, guide: Sites) -> None:
+    """Raise unless model and guide draw the same sites."""
+    for name in model.keys() - guide.keys():
+        raise InvalidPairError(f"AnalyticKL_ELBO: the guide lacks the model's draw {name!r}")
+    for name in guide.keys() - model.keys():
+        raise InvalidPairError(f"AnalyticKL_ELBO: the model lacks the guide's draw {name!r}")
+
+
+def check_masks(sites: Sites) -> None:
+    """Raise if a draw is masked."""
+    for name, site in sites.items():
+        if site["mask"] is not None:
+            raise InvalidPairError(
+                f"AnalyticKL_ELBO: draw {name!r} is masked, and the KL of the whole has no part "
+                "to leave out; draw only what is needed, or use Trace_ELBO"
+            )
+
+
+def normal_of(name: str, site: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """The loc and scale of a guide's draw, which must be a Normal."""
+    fn = site["fn"]
+    while isinstance(fn, dist.Independent | torch.distributions.Independent):
+        fn = fn.base_dist
+    if not isinstance(fn, dist.Normal):
+        raise InvalidPairError(
+            f"AnalyticKL_ELBO: the guide's site {name!r} is {type(fn).__name__}; "
+            "draw it from a Normal, or use Trace_ELBO"
+        )
+    return fn.loc, fn.scale
+
+
+@contextmanager
+def evaluated(*programs: Callable) -> Iterator[None]:
+    """Put modules into evaluation mode, so that running them for a check changes nothing."""
+    modules = [m for p in programs if isinstance(p, nn.Module) for m in p.modules()]
+    modes = [module.training for module in modules]
+    try:
+        for module in modules:
+            module.training = False
+        yield
+    finally:
+        for module, mode in zip(modules, modes, strict=True):
+            module.training = mode

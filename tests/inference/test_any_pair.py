@@ -1,0 +1,260 @@
+"""`AnalyticKL_ELBO` of models that have nothing to do with video."""
+
+import math
+
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from pyro import poutine
+from pyro.infer import SVI, Trace_ELBO, TraceMeanField_ELBO
+from pyro.nn import PyroModule, PyroParam
+from torch import nn
+from torch.distributions import constraints
+
+from pyro_factor import AnalyticKL_ELBO
+from pyro_factor.models import GaussianRandomWalk, InvalidPairError, NotGaussianPrior
+
+GROUPS, POINTS = 3, 4
+
+
+class NormalGuide(PyroModule):
+    """An independent Normal for every latent entry of a model."""
+
+    def __init__(self, shapes, plates=()):
+        super().__init__()
+        self.shapes, self.plates = shapes, dict(plates)
+        for name, shape in shapes.items():
+            setattr(self, f"loc_{name}", nn.Parameter(0.5 * torch.randn(shape)))
+            spread = PyroParam(0.1 + torch.rand(shape), constraints.positive)
+            setattr(self, f"scale_{name}", spread)
+
+    def forward(self, *args):
+        opened = {}
+        for name in self.shapes:
+            loc, scale = getattr(self, f"loc_{name}"), getattr(self, f"scale_{name}")
+            if name not in self.plates:
+                pyro.sample(name, dist.Normal(loc, scale).to_event(loc.dim()))
+                continue
+            plate, size, subsample = self.plates[name]
+            if plate not in opened:
+                opened[plate] = pyro.plate(plate, size, subsample_size=subsample)
+            with opened[plate] as index:
+                normal = dist.Normal(loc[index], scale[index])
+                pyro.sample(name, normal.to_event(loc.dim() - 1))
+
+
+class Regression(PyroModule):
+    """Hierarchical regression: slopes of groups around common slopes, a learned spread."""
+
+    def __init__(self, subsample=None, scale_of_a_draw=False):
+        super().__init__()
+        self.spread = PyroParam(torch.tensor(0.7), constraints.positive)
+        self.subsample, self.scale_of_a_draw = subsample, scale_of_a_draw
+
+    def forward(self, x, y):
+        common = pyro.sample("common", dist.Normal(torch.tensor([1.0, -1.0]), 2.0).to_event(1))
+        with pyro.plate("groups", GROUPS, subsample_size=self.subsample) as index:
+            spread = common[:1].exp() if self.scale_of_a_draw else self.spread
+            slopes = pyro.sample("slopes", dist.Normal(0.5 * common, spread).to_event(1))
+            mean = (x[index] * slopes.unsqueeze(-2)).sum(-1)
+            pyro.sample("y", dist.Normal(mean, 0.5).to_event(1), obs=y[index])
+
+
+def regression(subsample=None, **options):
+    x, y = torch.randn(GROUPS, POINTS, 2), torch.randn(GROUPS, POINTS)
+    shapes = {"common": (2,), "slopes": (GROUPS, 2)}
+    guide = NormalGuide(shapes, {"slopes": ("groups", GROUPS, subsample)})
+    return Regression(subsample, **options), guide, (x, y)
+
+
+class Tracking(PyroModule):
+    """A linear dynamical system, two series, seen through a neural network."""
+
+    STEPS = 4
+
+    def __init__(self, by_step):
+        super().__init__()
+        self.by_step = by_step
+        self.decay = PyroParam(torch.tensor(0.8))
+        self.network = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 3))
+
+    def forward(self, seen):
+        turn = torch.tensor([[0.9, -0.3], [0.3, 0.9]])
+        with pyro.plate("series", len(seen)):
+            if self.by_step:
+                state, states = torch.zeros(2), []
+                for i in pyro.markov(range(self.STEPS)):
+                    mean = self.decay * state @ turn
+                    state = pyro.sample(f"state_{i}", dist.Normal(mean, 0.3).to_event(1))
+                    states.append(state)
+                path = torch.stack(states, -2)
+            else:
+                path = pyro.sample("state", GaussianRandomWalk(self.STEPS, 2, 0.3))
+            pyro.sample("seen", dist.Normal(self.network(path), 0.2).to_event(2), obs=seen)
+
+
+def tracking(by_step):
+    seen = torch.randn(2, Tracking.STEPS, 3)
+    shapes = {f"state_{i}": (2, 2) for i in range(4)} if by_step else {"state": (2, 4, 2)}
+    guide = NormalGuide(shapes, dict.fromkeys(shapes, ("series", 2, None)))
+    return Tracking(by_step), guide, (seen,)
+
+
+PAIRS = {
+    "regression": regression,
+    "subsampled regression": lambda: regression(subsample=2),
+    "dynamics by step": lambda: tracking(by_step=True),
+    "dynamics in one draw": lambda: tracking(by_step=False),
+}
+
+
+@pytest.fixture(autouse=True)
+def _local():
+    with pyro.settings.context(module_local_params=True):
+        torch.set_default_dtype(torch.float64)
+        yield
+        torch.set_default_dtype(torch.float32)
+
+
+def estimates(elbo, model, guide, args, repeats):
+    """Values and gradients in all parameters: (repeats, 1 + entries)."""
+    module, rows = elbo(model, guide), []
+    for _ in range(repeats):
+        module.zero_grad()
+        loss = module(*args)
+        loss.backward()
+        gradients = [p.grad.flatten() for p in module.parameters() if p.grad is not None]
+        rows.append(torch.cat([loss.detach().reshape(1), *gradients]))
+    return torch.stack(rows)
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_one_expectation_with_trace_elbo_in_value_and_gradient(pair):
+    model, guide, args = PAIRS[pair]()
+    options = {"num_particles": 300, "max_plate_nesting": 1, "vectorize_particles": True}
+    # all particles share a subsample, so that one needs more repeats
+    repeats = 150 if "subsampled" in pair else 20
+    ours = estimates(AnalyticKL_ELBO(**options), model, guide, args, repeats)
+    pyros = estimates(Trace_ELBO(**options), model, guide, args, repeats)
+    error = ((ours.var(0) + pyros.var(0)) / repeats).sqrt().clamp(min=1e-9)
+    assert (((ours.mean(0) - pyros.mean(0)) / error).abs() < 5.5).all()
+    assert error[0] < 0.05 * ours[:, 0].mean().abs()
+
+
+@pytest.mark.parametrize("vectorized", [False, True])
+def test_the_kl_is_the_textbook_one_without_variance(vectorized):
+    model, guide, (x, y) = regression()
+    blind = poutine.block(model, hide=["y"])  # no reconstruction: the KL is left
+    elbo = AnalyticKL_ELBO(num_particles=3, max_plate_nesting=1, vectorize_particles=vectorized)
+    values = torch.stack([elbo.differentiable_loss(blind, guide, x, y) for _ in range(3)])
+    torch.testing.assert_close(values, values[:1].expand(3), rtol=1e-12, atol=0)
+    # z = (common, slopes of each group): slopes = common / 2 + spread ε
+    prior_loc = torch.tensor([1.0, -1.0] + [0.5, -0.5] * GROUPS)
+    spread = model.spread.item()
+    pattern = torch.full((GROUPS + 1, GROUPS + 1), 0.25 * 4.0)
+    pattern[0], pattern[:, 0] = 0.5 * 4.0, 0.5 * 4.0
+    pattern[0, 0] = 4.0
+    pattern[range(1, GROUPS + 1), range(1, GROUPS + 1)] += spread**2
+    prior = dist.MultivariateNormal(prior_loc, torch.kron(pattern, torch.eye(2)))
+    loc = torch.cat([guide.loc_common, guide.loc_slopes.flatten()])
+    scale = torch.cat([guide.scale_common, guide.scale_slopes.flatten()])
+    q = dist.MultivariateNormal(loc, torch.diag(scale.square()))
+    torch.testing.assert_close(values[0], torch.distributions.kl_divergence(q, prior))
+
+
+def test_the_site_by_site_kl_has_the_same_expectation_but_varies():
+    model, guide, args = regression()
+    options = {"num_particles": 400, "max_plate_nesting": 1, "vectorize_particles": True}
+    ours = estimates(AnalyticKL_ELBO(**options), model, guide, args, 30)[:, 0]
+    pyros = estimates(TraceMeanField_ELBO(**options), model, guide, args, 30)[:, 0]
+    error = ((ours.var() + pyros.var()) / 30).sqrt()
+    assert (ours.mean() - pyros.mean()).abs() < 5 * error
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_it_trains(pair):
+    model, guide, args = PAIRS[pair]()
+    elbo = AnalyticKL_ELBO(max_plate_nesting=1)
+    module = elbo(model, guide)
+    optimiser = torch.optim.Adam(module.parameters(), 0.03)
+    losses = []
+    for _ in range(60):
+        optimiser.zero_grad()
+        loss = module(*args)
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert math.fsum(losses[-20:]) < math.fsum(losses[:20])
+    assert elbo.last_terms.keys() == {"reconstruction", "entropy", "prior"}
+
+
+def test_svi_and_a_guide_without_parameters():
+    def model():
+        centre = pyro.sample("centre", dist.Normal(0.0, 1.0))
+        pyro.sample("x", dist.Normal(centre, 1.0), obs=torch.tensor(2.0))
+
+    def guide():
+        pyro.sample("centre", dist.Normal(1.0, 0.5))
+
+    # ½ (σ² + μ² - 1 - log σ²) + ½ (log 2π + σ² + (2 - μ)²)
+    kl = 0.5 * (0.25 + 1 - 1 - math.log(0.25))
+    expected = kl + 0.5 * (math.log(2 * math.pi) + 0.25 + 1)
+    elbo = AnalyticKL_ELBO(num_particles=20_000, max_plate_nesting=0, vectorize_particles=True)
+    assert elbo.loss(model, guide) == pytest.approx(expected, abs=0.05)
+    svi = SVI(model, guide, pyro.optim.Adam({}), AnalyticKL_ELBO())
+    assert svi.evaluate_loss() > 0
+    terms = AnalyticKL_ELBO().terms(model, guide)
+    assert terms.keys() == {"reconstruction", "entropy", "prior"}
+    with torch.no_grad():
+        terms = AnalyticKL_ELBO().terms(model, guide)
+    assert not any(value.requires_grad for value in terms.values())
+
+
+def laplace(x, y):
+    pyro.sample("common", dist.Laplace(torch.zeros(2), 1.0).to_event(1))
+
+
+def product(x, y):
+    common = pyro.sample("common", dist.Normal(torch.zeros(2), 1.0).to_event(1))
+    with pyro.plate("groups", GROUPS):
+        pyro.sample("slopes", dist.Normal(common * common.sum(), 1.0).to_event(1))
+
+
+def dependent(x, y):
+    common = pyro.sample("common", dist.Normal(torch.zeros(2), 1.0).to_event(1))
+    with pyro.plate("groups", GROUPS):
+        pyro.sample("slopes", dist.Normal(common, 1.0).to_event(1))
+
+
+def only_common(x, y):
+    pyro.sample("common", dist.Normal(torch.zeros(2), 1.0).to_event(1))
+
+
+def conditional(x, y):
+    only_common(x, y)
+    with pyro.plate("groups", GROUPS):
+        normal = dist.Normal(torch.zeros(2), 1.0).to_event(1)
+        pyro.sample("slopes", normal, infer={"exact_conditional": True})
+
+
+# None stands for the usual half of the pair
+REFUSED = {
+    "a scale": ("a scale", None, NotGaussianPrior, "model: the scale of draw 'slopes'"),
+    "a product": (product, None, NotGaussianPrior, "model: the mean of draw 'slopes'"),
+    "a family": (laplace, only_common, NotGaussianPrior, "'common' is Laplace"),
+    "a dependent guide": (None, dependent, InvalidPairError, "'slopes' has a loc or scale"),
+    "a latent that the guide lacks": (None, only_common, InvalidPairError, "lacks .*'slopes'"),
+    "a draw too many": (only_common, None, InvalidPairError, "model lacks .*'slopes'"),
+    "a conditional": (None, conditional, InvalidPairError, "'slopes' from its exact"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_pair_that_breaks_the_condition_is_refused_by_name(case):
+    model, guide, error, message = REFUSED[case]
+    usual_model, usual_guide, args = regression(scale_of_a_draw=model == "a scale")
+    model = model if callable(model) else usual_model
+    guide = guide or usual_guide
+    with pytest.raises(error, match=message):
+        AnalyticKL_ELBO(max_plate_nesting=1).loss(model, guide, *args)
