@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import pyro
 import pyro.distributions as dist
-from jaxtyping import Float
+import torch
+from jaxtyping import Bool, Float
 from pyro import poutine
 from torch import Tensor, nn
 
 from ..errors import InputError, require
+from .latent_posterior import LatentPosterior, global_posterior, smooth
 from .networks import Decoder, Encoder, ImageShape, check_sizes
 from .prior_reader import PriorReader
 from .program import Prior, tensors_of
@@ -103,6 +105,57 @@ class VideoVAE(nn.Module):
         require(fits, "h", shape, advice)
         require(h.is_floating_point(), "h", h.dtype, "give floats")
         return self.model.logits(h).sigmoid()
+
+    def smooth(
+        self,
+        videos: Float[Tensor, "..."],
+        num_frames: int | None = None,
+        seen: Bool[Tensor, "frames"] | None = None,
+    ) -> LatentPosterior:
+        """Return the codes' joint posterior: the prior times the guide's factor of each seen frame.
+
+        Args:
+            videos: Clips (B, N, C, H, W).
+            num_frames: Frames to answer for; those after the clips' own are predicted.
+            seen: Which of the clips' frames count, (N,); the others are imputed. All unless given.
+
+        Returns:
+            A joint Gaussian for each clip, its loc (B, num_frames, D).
+
+        Raises:
+            InputError: Clips of another shape or range, fewer frames than they have.
+            NotGaussianPrior: The prior has no Gaussian form; the draw is named.
+        """
+        q = self.encode(videos)
+        num_frames = videos.shape[1] if num_frames is None else num_frames
+        advice = f"give {videos.shape[1]}, the frames of the clips, or more"
+        require(num_frames >= videos.shape[1], "num_frames", num_frames, advice)
+        return smooth(self.model.reader.form(num_frames), q.loc, q.scale, seen)
+
+    def global_posterior(self, videos: Float[Tensor, "..."]) -> dict[str, LatentPosterior]:
+        """Return what the guide believes of each global draw, such as hs0.
+
+        Args:
+            videos: Clips (B, N, C, H, W).
+
+        Returns:
+            A joint Gaussian over each draw's entries, by its name, for each clip.
+
+        Raises:
+            InputError: Clips of another shape or range.
+            NotGaussianPrior: The prior isn't Gaussian; the draw is named.
+        """
+        q, num_frames = self.encode(videos), videos.shape[1]
+        draws = self.model.reader.layout(num_frames).global_draws
+        if not draws:
+            return {}
+        found = global_posterior(self.model.reader.conditional(num_frames), q.loc, q.scale)
+        sizes = [draw.shape.numel() for draw in draws]
+        places = torch.arange(sum(sizes)).split(sizes)
+        return {
+            draw.name: LatentPosterior(found.loc[..., at], found.covariance[..., at, :][..., at])
+            for draw, at in zip(draws, places, strict=True)
+        }
 
     def sample_prior(
         self, num_videos: int, num_frames: int | None = None
