@@ -11,7 +11,7 @@ from .errors import InUse, StorageError
 ADVICE = {
     errno.ENOSPC: "the disk is full; free some space",
     errno.EDQUOT: "your quota is used up; free some space",
-    errno.EFBIG: "files of this size are not allowed here; choose another folder",
+    errno.EFBIG: "files of this size are not allowed here; raise the limit (ulimit -f)",
     errno.EACCES: "you may not write there; choose another folder, or have its permissions changed",
     errno.EPERM: "you may not write there; choose another folder, or have its permissions changed",
     errno.EROFS: "the file system is read-only; choose another folder",
@@ -52,7 +52,7 @@ def explained(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         number = error.errno or 0
-        reason = ADVICE.get(number, os.strerror(number))
+        reason = ADVICE.get(number) or error.strerror or str(error)
         raise StorageError(number, f"{path}: can't be written: {reason}") from error
 
 
@@ -84,8 +84,9 @@ def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
                 "end, or choose another folder"
             ) from None
     try:
-        for left in folder.glob(f".*.{TEMPORARY}"):
-            left.unlink(missing_ok=True)
+        with explained(folder):
+            for left in folder.glob(f".*.{TEMPORARY}"):
+                left.unlink(missing_ok=True)
         yield
     finally:
         lock.release()

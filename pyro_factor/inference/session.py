@@ -82,10 +82,11 @@ class Session:
             # `check` says more about it
             warnings.filterwarnings("ignore", "Encountered NaN", UserWarning)
             try:
-                self._iterate(progress, interrupted)
-            except KeyboardInterrupt:
-                raise TrainingInterrupted(self._stop()) from None
-            except StorageError as error:
+                try:
+                    self._iterate(progress, interrupted)
+                except KeyboardInterrupt:
+                    raise TrainingInterrupted(self._stop()) from None
+            except StorageError as error:  # also while it stops
                 raise StorageError(error.errno, f"{error.strerror}. {self._where()}") from None
 
     def _iterate(self, progress: Progress, interrupted: Callable[[], bool]) -> None:
