@@ -100,6 +100,8 @@ def _check_clips(prior: Prior, layout: Layout) -> None:
     # the draws of one run, in every clip the same, must give that run's codes in every clip
     h, sites = run_prior(prior, layout.num_frames)
     drawn = {site["name"]: site["value"] for site in sites}
+    if list(drawn) != [draw.name for draw in layout.draws]:
+        return  # what it draws depends on a draw; whoever needs a Gaussian form will say so
     values = {d.name: drawn[d.name].reshape(layout.padded_shape(d)) for d in layout.draws}
     values = {name: value.expand(num_clips, *value.shape) for name, value in values.items()}
     repeatable = torch.equal(h, run_prior(prior, layout.num_frames, drawn)[0])

@@ -91,6 +91,13 @@ def test_a_prior_that_is_not_gaussian_is_refused_by_name(prior):
         gaussian_form(prior, 4)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_prior_that_draws_now_and_then_is_refused_by_name(seed):
+    torch.manual_seed(seed)
+    with pytest.raises(NotGaussianPrior, match="'?extra"):
+        gaussian_form(examples.draw_if_positive, 4)
+
+
 def test_a_degenerate_prior_is_told_apart():
     with pytest.raises(DegeneratePrior, match="'twice'"):
         gaussian_form(examples.repeated, 4)
