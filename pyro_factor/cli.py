@@ -12,7 +12,7 @@ from tyro.conf import Positional, subcommand
 
 from . import flags
 from .config import read_config
-from .errors import report
+from .errors import report, require
 from .reproduction.command import Reproduce
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class Quickstart:
         """Run the command."""
         from .inference.runs import config_path
 
+        # before the training, which takes minutes
+        require(self.clips is None or self.clips >= 1, "--clips", self.clips, "give 1 or more")
         resume = config_path(self.folder).exists()
         config = flags.describe(
             flags.RunFlags(

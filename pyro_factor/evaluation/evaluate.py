@@ -1,11 +1,16 @@
 """From a trained run to its scores."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from ..errors import require
-from ..inference import AnalyticKL_ELBO
+from ..inference import AnalyticKL_ELBO, RecordedTrace_ELBO
 from ..inference.runs import Run
+from ..models import NotGaussianPrior, VideoVAE
 from .classifiers import CLASSIFIERS, accuracy
 from .codes import Split, true_codes
 from .gather import (
@@ -51,11 +56,11 @@ def evaluate(
         progress: Whether to show progress.
 
     Returns:
-        The scores: accuracies in [0, 1], the ELBO at β = 1 and its terms in nats per video.
+        The scores: accuracies in [0, 1], the ELBO at β = 1 and its terms in nats per video, with
+        the exact KL where the prior has one, else with one draw for each clip.
 
     Raises:
         InputError: a number is out of range, or the clips show only one label.
-        NotGaussianPrior: the prior has no exact KL.
     """
     vae = run.vae
     num_frames = vae.num_frames if num_frames is None else num_frames
@@ -112,8 +117,7 @@ def _encode(
 ) -> list[Gathered]:
     """Codes of clips of two parts of the data; of the second also the ELBO's terms."""
     vae = run.vae
-    elbo = AnalyticKL_ELBO(max_plate_nesting=vae.max_plate_nesting)
-    measures = (None, partial(elbo.terms, vae.model, vae.guide))
+    measures = (None, _elbo_terms(vae, num_frames))
     gathered = []
     with evaluating(vae, seed) as device:
         for part, number, measure in zip(parts, STREAMS, measures, strict=True):
@@ -122,6 +126,23 @@ def _encode(
             shown = track(drawn, -(-clips // per_batch), f"Encoding {part} clips")
             gathered.append(gather(vae, shown, measure))
     return gathered
+
+
+def _elbo_terms(vae: VideoVAE, num_frames: int) -> Callable[[Tensor], dict[str, Tensor]]:
+    """The ELBO's terms of clips: with the exact KL where the prior has one, else estimated."""
+    codes = torch.zeros(1, num_frames, vae.num_features)
+    try:
+        vae.model.reader.expected_log_prior(codes, torch.ones_like(codes))
+    except NotGaussianPrior:
+        estimator = RecordedTrace_ELBO(max_plate_nesting=vae.max_plate_nesting)
+
+        def estimated(videos: Tensor) -> dict[str, Tensor]:
+            estimator.loss(vae.model, vae.guide, videos)
+            return estimator.last_terms
+
+        return estimated
+    exact = AnalyticKL_ELBO(max_plate_nesting=vae.max_plate_nesting)
+    return partial(exact.terms, vae.model, vae.guide)
 
 
 def _judge(

@@ -1,9 +1,11 @@
 """Evaluation from end to end, on a model whose encoder knows the true factors."""
 
 import json
+import math
 import sys
 from io import StringIO
 
+import example_priors as examples
 import pytest
 import torch
 from rich.console import Console
@@ -45,6 +47,14 @@ def test_a_prior_without_a_split_gets_the_best_one(baseline):
     # All features, so the position adds nothing to the two digits that are told.
     assert scores.linear.transfer == pytest.approx(scores.linear.accuracies.static_static, abs=0.05)
     assert Scores.read(scores_path(baseline.folder)) == scores
+
+
+def test_the_elbo_of_a_prior_without_an_exact_kl_is_estimated(make_run):
+    scores = small(make_run(examples.laplace_draw, pixels=(0, 10)))
+    assert list(scores.terms) == ["reconstruction", "entropy", "prior"]
+    # the density of a Laplace draw is ½ at most; 4 frames of 2 features
+    assert scores.terms["prior"] < -8 * math.log(2)
+    assert scores.elbo == pytest.approx(sum(scores.terms.values()))
 
 
 @pytest.mark.parametrize("num_frames", [1, 7])

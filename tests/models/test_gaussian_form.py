@@ -94,7 +94,7 @@ def test_a_prior_that_is_not_gaussian_is_refused_by_name(prior):
 @pytest.mark.parametrize("seed", range(6))
 def test_a_prior_that_draws_now_and_then_is_refused_by_name(seed):
     torch.manual_seed(seed)
-    with pytest.raises(NotGaussianPrior, match="'?extra"):
+    with pytest.raises(NotGaussianPrior, match=r"'?extra"):
         gaussian_form(examples.draw_if_positive, 4)
 
 
