@@ -119,6 +119,27 @@ class Figures:
         _draw(_load(self.run, self.device))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Priors:
+    """List the priors that have a name, and draw from each."""
+
+    figure: Path | None = None
+    """Where to write a figure of draws from each."""
+    seed: int = 0
+    """Seed of the draws."""
+
+    def __call__(self) -> None:
+        """Run the command."""
+        from rich.console import Console
+
+        from .evaluation.prior_gallery import prior_figure, prior_table
+        from .evaluation.style import save
+
+        Console().print(prior_table())
+        if self.figure is not None:
+            print(save(prior_figure(self.seed), self.figure))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
@@ -151,6 +172,7 @@ def _parsed(arguments: Sequence[str] | None, train: Train) -> Any:
         | Annotated[Train, subcommand("train", default=train)]
         | Annotated[Evaluate, subcommand("evaluate")]
         | Annotated[Figures, subcommand("figures")]
+        | Annotated[Priors, subcommand("priors")]
         | Annotated[Reproduce, subcommand("reproduce")]
     )
     about = "Factored temporal priors for video VAEs."

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pyro_factor import InputError
 from pyro_factor.cli import main
 
 README = Path(__file__).parents[1] / "README.md"
@@ -28,6 +29,22 @@ def test_python_blocks_run_one_after_the_other(tmp_path, monkeypatch):
         exec(compile(block, str(README), "exec"), names)
     assert names["vae"].factors == {"hs": [0, 1], "ht": [2, 3]}
     assert Path("runs/first/scores.json").exists()
+
+
+def test_the_blocks_of_the_page_on_priors_run_and_raise_what_it_says():
+    text = (README.parent / "docs/priors.md").read_text()
+    names: dict = {}
+    for language, block, said in re.findall(
+        r"```(python)\n(.*?)```(?:\n\n```text\n(.*?)\n```)?", text, re.DOTALL
+    ):
+        code = compile(block, language, "exec")
+        if said:
+            with pytest.raises(InputError) as caught:
+                exec(code, names)
+            assert str(caught.value) == said
+        else:
+            exec(code, names)
+    assert names["later"].loc.shape == (2, 20, 2)
 
 
 def write_idx(path, array):

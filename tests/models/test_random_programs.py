@@ -138,7 +138,7 @@ def programs(draw, non_centred):
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("non_centred", [False, True])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_the_form_is_the_joint_gaussians(non_centred, data):
     program = data.draw(programs(non_centred))
@@ -161,7 +161,7 @@ def test_the_form_is_the_joint_gaussians(non_centred, data):
 
 
 @pytest.mark.usefixtures("float64")
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(data=st.data(), spoil=st.sampled_from(["square", "tanh", "abs", "sine"]))
 def test_one_bent_mean_is_enough_to_be_refused(data, spoil):
     straight = data.draw(programs(False))
