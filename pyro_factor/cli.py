@@ -22,6 +22,9 @@ QUICKSTART_ITERATIONS = 360  # about 4 minutes on 2 cores
 # few iterations, so a higher learning rate than the paper's, lowered before the end
 QUICKSTART = {"videos": 16, "learning_rate": 3e-3, "decay_every": 300}
 
+DataRoot = Annotated[
+    Path | None, tyro.conf.arg(help="Where the digits are now, if not where they were in training.")
+]
 Device = Annotated[str, tyro.conf.arg(help="auto, cpu, cuda or cuda:N.")]
 
 
@@ -98,11 +101,12 @@ class Evaluate:
     """Clips to fit the classifiers on, and to score on; by default enough for 19,200 frames."""
     split: Literal["test", "validation"] = "test"
     """Which digits to score on."""
+    data_root: DataRoot = None
     device: Device = "auto"
 
     def __call__(self) -> None:
         """Run the command."""
-        run = _load(self.run, self.device)
+        run = _load(self.run, self.device, self.data_root)
         _score(run, num_frames=self.frames, clips=self.clips, split=self.split)
 
 
@@ -112,11 +116,12 @@ class Figures:
 
     run: Positional[Path]
     """The run folder."""
+    data_root: DataRoot = None
     device: Device = "auto"
 
     def __call__(self) -> None:
         """Run the command."""
-        _draw(_load(self.run, self.device))
+        _draw(_load(self.run, self.device, self.data_root))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,11 +198,11 @@ def _train(config: Any, folder: Path, resume: bool, max_minutes: float = math.in
     return train(vae, data, folder=folder, resume=resume, max_minutes=max_minutes, **given)
 
 
-def _load(folder: Path, device: str) -> "Run":
+def _load(folder: Path, device: str, data_root: Path | None) -> "Run":
     from .inference.hardware import choose_device
     from .inference.runs import load_run
 
-    run = load_run(folder)
+    run = load_run(folder, data_root=data_root)
     run.vae.to(choose_device(device))
     return run
 

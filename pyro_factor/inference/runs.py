@@ -34,13 +34,16 @@ class Run:
     iteration: int
 
 
-def load_run(folder: str | Path, vae: VideoVAE | None = None) -> Run:
+def load_run(
+    folder: str | Path, vae: VideoVAE | None = None, data_root: str | Path | None = None
+) -> Run:
     """Load a run.
 
     Args:
         folder: The run folder.
         vae: The model to load the weights into, needed where its prior or networks can't be
             found again by name.
+        data_root: Where the data are now, if not where they were in training.
 
     Returns:
         The run, its model on the CPU unless `vae` is elsewhere.
@@ -52,7 +55,7 @@ def load_run(folder: str | Path, vae: VideoVAE | None = None) -> Run:
     folder = Path(folder)
     config, checkpoint = read_state(folder)
     vae = _restored(folder, config, checkpoint, vae)
-    return Run(folder, vae, build_data(config), config, checkpoint.iteration)
+    return Run(folder, vae, build_data(config, data_root), config, checkpoint.iteration)
 
 
 def load(folder: str | Path, vae: VideoVAE | None = None) -> VideoVAE:
@@ -143,9 +146,10 @@ def build_vae(config: Config) -> VideoVAE:
         raise InputError(f"prior: {model.prior} fails when it is run: {cause}") from error
 
 
-def build_data(config: Config) -> BouncingDigits:
-    """Build the training clips that a configuration describes."""
-    return BouncingDigits(**config.data.model_dump())
+def build_data(config: Config, root: str | Path | None = None) -> BouncingDigits:
+    """Build the training clips that a configuration describes, from another folder if given."""
+    moved = {} if root is None else {"root": root}
+    return BouncingDigits(**config.data.model_dump() | moved)
 
 
 def config_path(folder: Path) -> Path:

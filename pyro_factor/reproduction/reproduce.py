@@ -142,11 +142,7 @@ def _row(
 ) -> Row:
     plan = SCHEDULES[schedule]
     config = plan.config(cell, device=device)
-    data = (
-        build_data(config)
-        if data_root is None
-        else BouncingDigits(**config.data.model_dump() | {"root": data_root})
-    )
+    data = build_data(config, data_root)
     made_by = commit(), source()
     run = _trained(config, data, run_folder(runs, schedule, cell), minutes, progress)
     scores = evaluate(run, num_frames=NUM_FRAMES, clips=plan.clips, progress=progress)

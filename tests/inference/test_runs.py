@@ -57,6 +57,13 @@ def test_a_run_loads_back_to_the_same_codes(tmp_path, prior):
     assert loaded.vae.factors == trained.factors
 
 
+def test_a_run_finds_its_data_where_they_are_now(tmp_path):
+    small_run(tmp_path / "run", small_vae(), 1)
+    (tmp_path / "moved").mkdir()
+    data = load_run(tmp_path / "run", data_root=tmp_path / "moved").data
+    assert data == small_data().replace(root=str(tmp_path / "moved"))
+
+
 def test_a_model_loads_without_its_data(tmp_path, monkeypatch):
     vae = small_run(tmp_path, small_vae(), 1).vae
     monkeypatch.delattr(BouncingDigits, "_digits")
