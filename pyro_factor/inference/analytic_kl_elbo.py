@@ -54,6 +54,7 @@ class AnalyticKL_ELBO(ELBO):
         NotGaussianPrior: The model's latent draws are not jointly Gaussian; the site is named.
     """
 
+    _needs_gradients: bool  # in the draws: whether E_q[log p] is to be had from a trace
     last_terms: Terms  # of the last loss, detached: see `terms`
 
     def differentiable_loss(
@@ -95,7 +96,8 @@ class AnalyticKL_ELBO(ELBO):
     ) -> tuple[Terms, float, int]:
         """The terms summed over the videos, the KL's weight, and the number of videos."""
         self._check_once(model, guide, args, kwargs)
-        if not hasattr(model, "expected_log_prior"):
+        self._needs_gradients = not hasattr(model, "expected_log_prior")
+        if self._needs_gradients:
             return self._quadratic_terms(model, guide, args, kwargs)
         traces = list(self._get_traces(model, guide, args, kwargs))
         model_trace, guide_trace = traces[0]
@@ -106,7 +108,7 @@ class AnalyticKL_ELBO(ELBO):
         reconstruction = sum((s["log_prob_sum"] for s in seen), start=torch.tensor(0.0))
         # vectorised particles repeat the guide's Normals
         copies = self.num_particles // len(traces)
-        terms = {"entropy": _entropy(normals), **model.expected_log_prior(normals, *args, **kwargs)}
+        terms = {"entropy": _entropy(normals), **model.expected_log_prior(normals, *args, **kwargs)}  # type: ignore[attr-defined]
         return (
             {"reconstruction": reconstruction / self.num_particles}
             | {name: value.sum() / copies for name, value in terms.items()},
@@ -142,7 +144,7 @@ class AnalyticKL_ELBO(ELBO):
     ) -> tuple[Trace, Trace]:
         traces = get_importance_trace("flat", self.max_plate_nesting, model, guide, args, kwargs)
         fixed = [s for s in latent_sites(traces[1]).values() if not s["value"].requires_grad]
-        if not (fixed and torch.is_grad_enabled()):
+        if not (fixed and self._needs_gradients):
             return traces
         # a guide without parameters: once more, so that gradients can be taken in its draws
         for site in fixed:

@@ -23,6 +23,11 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def name_precision(precision: torch.dtype) -> str:
+    """The precision by the name that `choose_precision` knows."""
+    return str(precision).removeprefix("torch.")
+
+
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
     """Find a precision by name; "auto" is bfloat16 where the hardware computes with it."""
     if name != "auto":

@@ -15,6 +15,7 @@ from ..data import BouncingDigits
 from ..errors import StorageError, TimeUp, TrainingDiverged, TrainingInterrupted
 from ..models.video_vae import VideoVAE
 from .checkpoint import Checkpoint, weights, write_checkpoint
+from .hardware import name_precision
 from .interrupts import deferred_interrupt
 from .metrics import Metrics, NonFinite
 from .progress import Progress
@@ -163,7 +164,7 @@ class Session:
     @property
     def precision(self) -> str:
         """The precision that the networks compute in."""
-        return str(self.trainer.precision).removeprefix("torch.")
+        return name_precision(self.trainer.precision)
 
     def _stop(self) -> str:
         if self.whole:

@@ -19,14 +19,14 @@ from ..evaluation import evaluate
 from ..files import atomic
 from ..inference.allocator import keep_freed_memory
 from ..inference.checkpoint import read_checkpoint
-from ..inference.hardware import choose_device, choose_precision
+from ..inference.hardware import choose_device, choose_precision, name_precision
 from ..inference.runs import Run, build_data, build_vae, checkpoint_path, config_path
 from ..inference.training import train
 from .figure import draw
 from .ledger import Ledger, Row
 from .paper import Cell, cells
 from .provenance import commit, describe_device, source, versions
-from .schedules import NUM_FRAMES, SCHEDULES
+from .schedules import NUM_FRAMES, SCHEDULES, check_schedule
 from .tables import render
 
 LEDGER = Path("docs/reproduction/ledger.jsonl")
@@ -69,7 +69,7 @@ def reproduce(
         TimeUp: `max_minutes` are over; calling again goes on.
         TrainingDiverged: Cells whose training diverged, after the others are done.
     """
-    require(schedule in SCHEDULES, "schedule", schedule, f"choose from {', '.join(SCHEDULES)}")
+    check_schedule(schedule)
     require(max_minutes > 0, "max_minutes", max_minutes, "give a positive number of minutes")
     keep_freed_memory()
     book, until = Ledger(Path(ledger)), time.monotonic() + 60 * max_minutes
@@ -147,7 +147,7 @@ def _row(
     run = _trained(config, data, run_folder(runs, schedule, cell), minutes, progress)
     scores = evaluate(run, num_frames=NUM_FRAMES, clips=plan.clips, progress=progress)
     where = choose_device(device)
-    precision = str(choose_precision("auto", where)).removeprefix("torch.")
+    precision = name_precision(choose_precision(config.training.precision, where))
     description = config.model_dump(mode="json")
     return Row(
         schedule=schedule,

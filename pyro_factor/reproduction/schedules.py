@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..config import Config, make_config
+from ..errors import require
 from .paper import Cell
 
 NUM_FRAMES = 16
@@ -61,3 +62,8 @@ SCHEDULES = {
     "short": Schedule(iterations=2_000, videos=16),
     "smoke": Schedule(iterations=2, videos=2, clips=40, source="embedded", in_tables=False),
 }
+
+
+def check_schedule(name: str) -> None:
+    """Raise `InputError` unless there is such a schedule."""
+    require(name in SCHEDULES, "schedule", name, f"choose from {', '.join(SCHEDULES)}")

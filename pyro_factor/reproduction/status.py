@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import InputError, require
+from ..errors import InputError
 from ..inference.runs import config_path, read_state
 from .ledger import Ledger, Row
 from .paper import Cell
 from .reproduce import available, chosen, run_folder
-from .schedules import SCHEDULES
+from .schedules import check_schedule
 from .tables import markdown
 
 
@@ -20,7 +20,7 @@ def status(
     Raises:
         InputError: An unknown schedule, or names that fit no cell.
     """
-    require(schedule in SCHEDULES, "schedule", schedule, f"choose from {', '.join(SCHEDULES)}")
+    check_schedule(schedule)
     rows = {row.cell: row for row in ledger.rows() if row.schedule == schedule}
     wanted = chosen(only, seeds)
     lines = [_line(cell, rows.get(cell), schedule, runs) for cell in wanted]

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from torch import Tensor, float32, float64, frombuffer, int64
@@ -30,12 +29,7 @@ class safe_open:
     def __enter__(self) -> "safe_open":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         pass
 
     def metadata(self) -> dict[str, str] | None:
