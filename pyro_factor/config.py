@@ -86,6 +86,9 @@ class TrainingConfig(Section):
     decay_every: int = Field(
         default=10_000, gt=0, description="... applied every so many iterations."
     )
+    orthogonality: float = Field(
+        default=0.0, ge=0, description="Weight of a penalty on the factors' correlations."
+    )
     seed: int = Field(
         default=0, ge=0, lt=2**64, description="Seed of weights, clips and latent draws."
     )
@@ -176,9 +179,10 @@ def read_config(path: Path) -> Config:
 
 def fingerprint(config: Config) -> str:
     """A checksum of all that determines a run's numbers; its checkpoint carries it."""
-    described = config.model_dump(mode="json")
+    # without defaults, so that a field that is new leaves the checksums of older runs alone
+    described = config.model_dump(mode="json", exclude_defaults=True)
     for section, key in FREE:
-        del described[section][key]
+        described[section].pop(key, None)
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 

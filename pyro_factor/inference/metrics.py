@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..files import atomic, explained
 
-OTHERS = ("loss", "gradient")  # values that are no terms of the ELBO
+OTHERS = ("loss", "gradient", "orthogonality")  # values that are no terms of the ELBO
 
 
 class NonFinite(NamedTuple):
@@ -87,6 +87,7 @@ class Metrics:
             "elbo": elbo,
             "terms": terms,
             "largest_gradient": largest,
+            **{name: means[name] for name in OTHERS[2:] if name in means},
             **also,
         }
         with explained(self.path), self.path.open("a", encoding="utf-8") as file:

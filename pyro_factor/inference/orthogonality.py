@@ -23,6 +23,8 @@ def orthogonality_penalty(
         q = vae.encode(videos)
         loss = elbo(videos) + weight * orthogonality_penalty(q.loc, vae.factors)
 
+    `train(orthogonality=weight)` does so.
+
     Args:
         h: Codes, or the guide's means, of a batch's frames, (B, N, D).
         factors: Columns of each factor, such as `vae.factors`.

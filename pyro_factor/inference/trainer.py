@@ -1,10 +1,12 @@
 """One step of training after another, each a function of the seed and its number alone."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..config import TrainingConfig
 from ..data import BouncingDigits
@@ -12,6 +14,7 @@ from ..models.video_vae import VideoVAE
 from .analytic_kl_elbo import AnalyticKL_ELBO
 from .hardware import choose_precision
 from .monte_carlo_elbo import RecordedTrace_ELBO
+from .orthogonality import orthogonality_penalty
 
 ESTIMATORS: dict[str, type] = {"analytic": AnalyticKL_ELBO, "trace": RecordedTrace_ELBO}
 
@@ -32,7 +35,7 @@ class Trainer:
     def __init__(
         self, vae: VideoVAE, data: BouncingDigits, config: TrainingConfig, device: torch.device
     ) -> None:
-        self.data, self.config, self.device = data, config, device
+        self.vae, self.data, self.config, self.device = vae, data, config, device
         self.elbo: AnalyticKL_ELBO | RecordedTrace_ELBO = ESTIMATORS[config.elbo](
             num_particles=config.particles,
             max_plate_nesting=vae.max_plate_nesting,
@@ -61,12 +64,20 @@ class Trainer:
             videos: Clips (B, N, C, H, W).
 
         Returns:
-            The loss and the ELBO's terms, nats per video, and the largest entry of the gradient
-            ("gradient"), still on the device.
+            The loss and the ELBO's terms, nats per video, the largest entry of the gradient
+            ("gradient"), and the penalty if it has a weight, still on the device.
         """
         low = self.precision is torch.bfloat16
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=low):
+        with (
+            torch.autocast(self.device.type, torch.bfloat16, enabled=low),
+            outputs(self.vae.guide.encoder) as encoded,
+        ):
             loss = self.loss(videos) / len(videos)
+        penalties = {}
+        if self.config.orthogonality:
+            penalty = orthogonality_penalty(encoded[0][0][None], self.vae.factors)
+            loss = loss + self.config.orthogonality * penalty
+            penalties["orthogonality"] = penalty.detach()
         self.optimiser.zero_grad()
         loss.backward()
         gradients = [p.grad for p in self.names if p.grad is not None]
@@ -74,7 +85,12 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(iteration)
         self.optimiser.step()
-        return {"loss": loss.detach(), "gradient": largest, **self.elbo.last_terms}
+        return {
+            "loss": loss.detach(),
+            "gradient": largest,
+            **penalties,
+            **self.elbo.last_terms,
+        }
 
     def seed(self, iteration: int) -> torch.Generator:
         """Seed the latent draws of an iteration, and give the generator of its clips."""
@@ -108,3 +124,14 @@ class Trainer:
                 state[key] = torch.empty_like(parameter).copy_(state[key]).detach()
             if state:
                 self.optimiser.state[parameter] = state
+
+
+@contextmanager
+def outputs(module: nn.Module) -> Iterator[list[Any]]:
+    """Keep what a module gives while it is called by others."""
+    kept: list[Any] = []
+    handle = module.register_forward_hook(lambda _, inputs, output: kept.append(output))
+    try:
+        yield kept
+    finally:
+        handle.remove()

@@ -34,6 +34,7 @@ def train(
     learning_rate: float = DEFAULTS.learning_rate,
     decay: float = DEFAULTS.decay,
     decay_every: int = DEFAULTS.decay_every,
+    orthogonality: float = DEFAULTS.orthogonality,
     seed: int = DEFAULTS.seed,
     device: str = DEFAULTS.device,
     precision: str = DEFAULTS.precision,
@@ -59,6 +60,7 @@ def train(
         learning_rate: Adam's learning rate at the start.
         decay: Factor on the learning rate ...
         decay_every: ... applied every so many iterations.
+        orthogonality: Weight of `orthogonality_penalty` of the guide's means, in nats per video.
         seed: Seed of the clips and the latent draws.
         device: "auto", "cpu", "cuda" or "cuda:1".
         precision: "auto", "float32" or "bfloat16" (autocast).
@@ -84,6 +86,7 @@ def train(
     folder, config, where = Path(folder), describe(vae, data, training), choose_device(device)
     require(max_minutes > 0, "max_minutes", max_minutes, "give a positive number of minutes")
     _check_clips(vae, data, config.training.elbo)
+    _check_factors(vae, config.training.orthogonality)
     require(not folder.is_file(), "folder", str(folder), "it is a file; name a folder")
     held = config_path(folder).exists()
     require(held or not resume, "folder", str(folder), "it holds no run; leave out resume")
@@ -113,6 +116,12 @@ def _check_clips(vae: VideoVAE, data: BouncingDigits, elbo: str) -> None:
     local = pyro.settings.context(module_local_params=True)
     with local, torch.random.fork_rng(devices=[]):
         ESTIMATORS[elbo]().loss(vae.eval().model, vae.guide, clips.videos)
+
+
+def _check_factors(vae: VideoVAE, orthogonality: float) -> None:
+    names = " and ".join(vae.factors)
+    advice = f"the prior has one factor, {names}; leave it 0, or choose a prior with several"
+    require(orthogonality == 0 or len(vae.factors) > 1, "orthogonality", orthogonality, advice)
 
 
 def _refuse_overwriting(folder: Path) -> None:

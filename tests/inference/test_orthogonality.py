@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from small_runs import FRAMES, SIZE, small_vae
+from small_runs import rows, small_data, small_run, small_vae
 
-from pyro_factor.inference import AnalyticKL_ELBO, orthogonality_penalty
+from pyro_factor.errors import InputError
+from pyro_factor.inference import orthogonality_penalty
+from pyro_factor.models import priors
 
 FACTORS = {"hs": [0, 1], "ht": [2, 3]}
 
@@ -50,16 +52,26 @@ def test_a_constant_feature_counts_as_uncorrelated():
     assert torch.isfinite(h.grad).all()
 
 
-def test_training_with_it_lowers_it():
-    vae = small_vae()
-    videos = torch.rand(4, FRAMES, 1, SIZE, SIZE)
-    loss = AnalyticKL_ELBO()(vae.model, vae.guide)
-    optimiser = torch.optim.Adam(loss.parameters(), 1e-3)
+@pytest.mark.parametrize("elbo", ["analytic", "trace"])
+def test_training_with_it_lowers_it(tmp_path, elbo):
+    clips = small_data().batch(64, torch.Generator().manual_seed(1))
     penalties = []
-    for _ in range(10):
-        penalty = orthogonality_penalty(vae.encode(videos).loc, vae.factors)
-        optimiser.zero_grad()
-        (loss(videos) + 1e5 * penalty).backward()
-        optimiser.step()
-        penalties.append(float(penalty.detach()))
-    assert penalties[-1] < 0.5 * penalties[0]
+    for weight in (0.0, 1e4):
+        folder = tmp_path / str(weight)
+        run = small_run(folder, small_vae(), 60, elbo=elbo, orthogonality=weight, videos=8)
+        penalties.append(orthogonality_penalty(run.vae.encode(clips.videos).loc, run.vae.factors))
+    assert penalties[1] < 0.5 * penalties[0]
+    row = rows(folder)[-1]
+    assert row["elbo"] == pytest.approx(sum(row["terms"].values()))
+    assert row["loss"] == pytest.approx(1e4 * row["orthogonality"] - row["elbo"], rel=1e-4)
+
+
+def test_without_a_weight_there_is_no_penalty(tmp_path):
+    small_run(tmp_path, small_vae(), 5)
+    assert "orthogonality" not in rows(tmp_path)[0]
+
+
+def test_one_factor_has_nothing_to_be_orthogonal_to(tmp_path):
+    with pytest.raises(InputError, match=r"orthogonality: got 1\.0; the prior has one factor, h"):
+        small_run(tmp_path / "run", small_vae(priors.slow), 5, orthogonality=1.0)
+    assert not (tmp_path / "run").exists()
