@@ -75,7 +75,7 @@ class TrainingConfig(Section):
 
     iterations: int = Field(default=30_000, gt=0, description="Steps of the optimiser.")
     videos: int = Field(default=64, gt=0, description="Videos in a batch.")
-    elbo: Literal["analytic", "trace"] = Field(
+    elbo: Literal["analytic", "trace", "path", "antithetic", "sobol"] = Field(
         default="analytic", description="Estimator of the ELBO."
     )
     particles: int = Field(default=1, gt=0, description="Monte-Carlo samples for each gradient.")

@@ -21,6 +21,7 @@ from .conditions import (
     check_names,
     normal_of,
 )
+from .noise import SpreadDraws, check_noise
 from .quadratic import expected_log_prob
 from .terms import Sites, Terms, is_exact_conditional, latent_sites, num_items, observed_sites
 
@@ -48,11 +49,30 @@ class AnalyticKL_ELBO(ELBO):
         num_particles: Draws of h for the reconstruction.
         max_plate_nesting: As in `pyro.infer.ELBO`.
         vectorize_particles: As in `pyro.infer.ELBO`.
+        noise: How these draws are spread: "independent", "antithetic" (pairs ±ε) or "sobol"
+            (scrambled quasi-Monte Carlo). The expectation is the same.
+        options: Others of `pyro.infer.ELBO`.
 
     Raises:
+        InputError: An unknown noise, or particles that do not suit it.
         InvalidPairError: A condition on the guide does not hold; the site is named.
         NotGaussianPrior: The model's latent draws are not jointly Gaussian; the site is named.
     """
+
+    def __init__(
+        self,
+        num_particles: int = 1,
+        max_plate_nesting: float | int = math.inf,
+        vectorize_particles: bool = False,
+        *,
+        noise: str = "independent",
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            num_particles, max_plate_nesting, vectorize_particles=vectorize_particles, **options
+        )
+        check_noise(noise, num_particles, vectorize_particles)
+        self.noise = noise
 
     _needs_gradients: bool  # in the draws: whether E_q[log p] is to be had from a trace
     last_terms: Terms  # of the last loss, detached: see `terms`
@@ -142,6 +162,8 @@ class AnalyticKL_ELBO(ELBO):
     def _get_trace(
         self, model: Callable, guide: Callable, args: tuple, kwargs: dict
     ) -> tuple[Trace, Trace]:
+        if self.noise != "independent":
+            guide = SpreadDraws(self.noise)(guide)
         traces = get_importance_trace("flat", self.max_plate_nesting, model, guide, args, kwargs)
         fixed = [s for s in latent_sites(traces[1]).values() if not s["value"].requires_grad]
         if not (fixed and self._needs_gradients):
@@ -155,7 +177,7 @@ class AnalyticKL_ELBO(ELBO):
     def _check_once(self, model: Callable, guide: Callable, args: tuple, kwargs: dict) -> None:
         checked: WeakKeyDictionary = self.__dict__.setdefault("_checked", WeakKeyDictionary())
         if model not in checked.setdefault(guide, WeakSet()):
-            check_independent_normals(guide, args, kwargs)
+            check_independent_normals("AnalyticKL_ELBO", guide, args, kwargs)
             if not hasattr(model, "expected_log_prior"):
                 check_jointly_gaussian(model, guide, args, kwargs)
             checked[guide].add(model)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import pyro.distributions as dist
 import torch
 from pyro import poutine
 from pyro.poutine import Trace
@@ -14,14 +13,20 @@ from torch import Tensor, nn
 from ..models.errors import InvalidPairError
 from ..models.linearity import check_program
 from ..models.program import Substitute
-from .terms import Sites, is_exact_conditional, latent_sites
+from .terms import Sites, is_exact_conditional, latent_sites, normal_below
 
 
-def check_independent_normals(guide: Callable, args: tuple, kwargs: dict) -> None:
+def check_independent_normals(elbo: str, guide: Callable, args: tuple, kwargs: dict) -> None:
     """Raise unless a guide draws Normals whose parameters depend on no draw.
 
     The guide is run twice, with modules in evaluation mode and the random state kept, and the
     parameters are compared bit by bit.
+
+    Args:
+        elbo: Who asks, for the message.
+        guide: The guide.
+        args: What it is called on.
+        kwargs: And by name.
 
     Raises:
         InvalidPairError: Names the site that depends on a draw or is not a Normal.
@@ -35,12 +40,12 @@ def check_independent_normals(guide: Callable, args: tuple, kwargs: dict) -> Non
         if is_exact_conditional(site):
             continue
         again = second.get(name)
-        pairs = zip(normal_of(name, site), normal_of(name, again) if again else (), strict=False)
+        ours, theirs = normal_of(name, site, elbo), normal_of(name, again, elbo) if again else ()
+        pairs = zip(ours, theirs, strict=False)
         if again is None or not all(torch.equal(a, b) for a, b in pairs):
             raise InvalidPairError(
-                f"AnalyticKL_ELBO: the guide's site {name!r} has a loc or scale that depends on "
-                "another draw, so that the KL has no closed form; draw it independently, "
-                "or use Trace_ELBO"
+                f"{elbo}: the guide's site {name!r} has a loc or scale that depends on another "
+                "draw; draw it independently, or use Trace_ELBO"
             )
 
 
@@ -97,17 +102,18 @@ def check_masks(sites: Sites) -> None:
             )
 
 
-def normal_of(name: str, site: dict[str, Any]) -> tuple[Tensor, Tensor]:
+def normal_of(
+    name: str, site: dict[str, Any], elbo: str = "AnalyticKL_ELBO"
+) -> tuple[Tensor, Tensor]:
     """The loc and scale of a guide's draw, which must be a Normal."""
-    fn = site["fn"]
-    while isinstance(fn, dist.Independent | torch.distributions.Independent):
-        fn = fn.base_dist
-    if not isinstance(fn, dist.Normal):
+    normal = normal_below(site["fn"])
+    if normal is None:
+        family = type(getattr(site["fn"], "base_dist", site["fn"])).__name__
         raise InvalidPairError(
-            f"AnalyticKL_ELBO: the guide's site {name!r} is {type(fn).__name__}; "
+            f"{elbo}: the guide's site {name!r} is {family}; "
             "draw it from a Normal, or use Trace_ELBO"
         )
-    return fn.loc, fn.scale
+    return normal.loc, normal.scale
 
 
 @contextmanager

@@ -1,7 +1,10 @@
 """The terms of an ELBO, in nats per video, read off a pair of traces."""
 
+from collections.abc import Iterable
 from typing import Any
 
+import pyro.distributions as dist
+import torch
 from pyro.poutine import Trace
 from torch import Tensor
 
@@ -11,6 +14,8 @@ Terms = dict[str, Tensor]
 Sites = dict[str, dict[str, Any]]
 
 EXACT_CONDITIONAL = "exact_conditional"  # the mark of a guide's draw that integrates out exactly
+# the paper's draws, by the term of E_q[log p(h)] that they make (eqs. 15-18)
+PAPERS_TERMS = {"hs0": "static", "hs": "static", "ht": "temporal"}
 PARTICLES = "num_particles_vectorized"  # Pyro's plate over particles
 
 
@@ -35,3 +40,20 @@ def num_items(model_trace: Trace) -> int:
     stacks = [{f.name: f for f in s["cond_indep_stack"] if f.name != PARTICLES} for s in sites]
     shared = [f for f in stacks[0].values() if all(f.name in stack for stack in stacks)]
     return max(shared, key=lambda f: -f.dim).size if shared else 1
+
+
+def prior_terms(names: Iterable[str]) -> dict[str, list[str]]:
+    """The terms of log p(h) and the draws of each: the paper's two, or one of the whole prior."""
+    terms: dict[str, list[str]] = {}
+    drawn = list(names)
+    known = set(drawn) <= PAPERS_TERMS.keys()
+    for name in drawn:
+        terms.setdefault(PAPERS_TERMS[name] if known else "prior", []).append(name)
+    return terms
+
+
+def normal_below(fn: Any) -> dist.Normal | None:
+    """The Normal that a distribution is, its event declared or not; None if it is none."""
+    while isinstance(fn, dist.Independent | torch.distributions.Independent):
+        fn = fn.base_dist
+    return fn if isinstance(fn, dist.Normal) else None

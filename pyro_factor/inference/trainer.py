@@ -11,12 +11,9 @@ from torch import Tensor, nn
 from ..config import TrainingConfig
 from ..data import BouncingDigits
 from ..models.video_vae import VideoVAE
-from .analytic_kl_elbo import AnalyticKL_ELBO
+from .estimators import make_estimator
 from .hardware import choose_precision
-from .monte_carlo_elbo import RecordedTrace_ELBO
 from .orthogonality import orthogonality_penalty
-
-ESTIMATORS: dict[str, type] = {"analytic": AnalyticKL_ELBO, "trace": RecordedTrace_ELBO}
 
 
 class Trainer:
@@ -36,12 +33,7 @@ class Trainer:
         self, vae: VideoVAE, data: BouncingDigits, config: TrainingConfig, device: torch.device
     ) -> None:
         self.vae, self.data, self.config, self.device = vae, data, config, device
-        self.elbo: AnalyticKL_ELBO | RecordedTrace_ELBO = ESTIMATORS[config.elbo](
-            num_particles=config.particles,
-            max_plate_nesting=vae.max_plate_nesting,
-            # one pass of the encoder, one update of batch normalisation
-            vectorize_particles=config.particles > 1,
-        )
+        self.elbo = make_estimator(config.elbo, config.particles, vae.max_plate_nesting)
         self.loss = self.elbo(vae.model, vae.guide)
         self.names: dict[Tensor, str] = {
             parameter: name for name, parameter in vae.named_parameters()

@@ -13,11 +13,11 @@ from ..errors import InputError, require
 from ..files import locked
 from ..models.video_vae import VideoVAE
 from .checkpoint import Checkpoint, restore
+from .estimators import make_estimator
 from .hardware import choose_device
 from .metrics import read_rows
 from .runs import Run, checkpoint_path, config_path, describe, metrics_path, read_state
 from .session import Session
-from .trainer import ESTIMATORS
 
 DEFAULTS = TrainingConfig()
 
@@ -55,7 +55,8 @@ def train(
         iterations: Steps of Adam in all; a resumed run may be given more.
         videos: Clips in a batch.
         folder: The run folder: configuration, metrics (nats per video) and checkpoint.
-        elbo: "analytic" (`AnalyticKL_ELBO`) or "trace" (`Trace_ELBO`).
+        elbo: "analytic" (`AnalyticKL_ELBO`), "trace" (`Trace_ELBO`), "path" (its path-derivative
+            form), "antithetic" or "sobol" (the exact KL, reconstruction draws that are spread).
         particles: Monte-Carlo samples for each gradient.
         learning_rate: Adam's learning rate at the start.
         decay: Factor on the learning rate ...
@@ -85,7 +86,7 @@ def train(
     training = {key: value for key, value in locals().items() if key in TrainingConfig.model_fields}
     folder, config, where = Path(folder), describe(vae, data, training), choose_device(device)
     require(max_minutes > 0, "max_minutes", max_minutes, "give a positive number of minutes")
-    _check_clips(vae, data, config.training.elbo)
+    _check_clips(vae, data, config.training)
     _check_factors(vae, config.training.orthogonality)
     require(not folder.is_file(), "folder", str(folder), "it is a file; name a folder")
     held = config_path(folder).exists()
@@ -107,7 +108,7 @@ def train(
     return Run(folder, vae, data, config, iterations)
 
 
-def _check_clips(vae: VideoVAE, data: BouncingDigits, elbo: str) -> None:
+def _check_clips(vae: VideoVAE, data: BouncingDigits, training: TrainingConfig) -> None:
     """Take the loss of one clip before anything is written."""
     advice = f"give clips of {vae.num_frames} frames, as the model has"
     require(data.num_frames == vae.num_frames, "data.num_frames", data.num_frames, advice)
@@ -115,7 +116,8 @@ def _check_clips(vae: VideoVAE, data: BouncingDigits, elbo: str) -> None:
     clips = data.batch(1, torch.Generator(device).manual_seed(0))
     local = pyro.settings.context(module_local_params=True)
     with local, torch.random.fork_rng(devices=[]):
-        ESTIMATORS[elbo]().loss(vae.eval().model, vae.guide, clips.videos)
+        elbo = make_estimator(training.elbo, training.particles, vae.max_plate_nesting)
+        elbo.loss(vae.eval().model, vae.guide, clips.videos)
 
 
 def _check_factors(vae: VideoVAE, orthogonality: float) -> None:
