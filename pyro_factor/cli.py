@@ -14,6 +14,7 @@ from . import flags
 from .config import read_config
 from .errors import report, require
 from .reproduction.command import Reproduce
+from .variance.command import Race
 
 if TYPE_CHECKING:
     from .inference.runs import Run
@@ -45,6 +46,7 @@ class Quickstart:
     def __call__(self) -> None:
         """Run the command."""
         from .inference.runs import config_path
+        from .inference.training import train_described
 
         # before the training, which takes minutes
         require(self.clips is None or self.clips >= 1, "--clips", self.clips, "give 1 or more")
@@ -59,7 +61,7 @@ class Quickstart:
                 log_every=10,
             )
         )
-        run = _train(config, self.folder, resume)
+        run = train_described(config, self.folder, resume=resume)
         _score(run, clips=self.clips)
         _draw(run)
         print(f"Everything is in {self.folder}: scores.json, metrics.jsonl, figures/swap.png ...")
@@ -78,7 +80,14 @@ class Train(flags.RunFlags):
 
     def __call__(self) -> None:
         """Run the command."""
-        _train(flags.describe(self), self.run_folder, self.resume, self.max_minutes)
+        from .inference.training import train_described
+
+        train_described(
+            flags.describe(self),
+            self.run_folder,
+            resume=self.resume,
+            max_minutes=self.max_minutes,
+        )
         print(f"Next: pyro-factor evaluate {shlex.quote(str(self.run_folder))}")
 
     @property
@@ -178,24 +187,11 @@ def _parsed(arguments: Sequence[str] | None, train: Train) -> Any:
         | Annotated[Evaluate, subcommand("evaluate")]
         | Annotated[Figures, subcommand("figures")]
         | Annotated[Priors, subcommand("priors")]
+        | Annotated[Race, subcommand("race")]
         | Annotated[Reproduce, subcommand("reproduce")]
     )
     about = "Factored temporal priors for video VAEs."
     return tyro.cli(commands, prog="pyro-factor", description=about, args=arguments)
-
-
-def _train(config: Any, folder: Path, resume: bool, max_minutes: float = math.inf) -> "Run":
-    import torch
-
-    from .inference.allocator import keep_freed_memory
-    from .inference.runs import build_data, build_vae
-    from .inference.training import train
-
-    keep_freed_memory()
-    torch.manual_seed(config.training.seed)
-    data, vae = build_data(config), build_vae(config)
-    given = config.training.model_dump()
-    return train(vae, data, folder=folder, resume=resume, max_minutes=max_minutes, **given)
 
 
 def _load(folder: Path, device: str, data_root: Path | None) -> "Run":

@@ -102,6 +102,9 @@ class TrainingConfig(Section):
     log_every: int = Field(
         default=50, gt=0, description="Iterations that a row of metrics averages."
     )
+    keep: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        default=(), description="Iterations whose weights are kept: 0 10 100 1000."
+    )
 
 
 class Config(Section):
@@ -119,6 +122,7 @@ FREE = {
     ("training", "iterations"),
     ("training", "device"),
     ("training", "checkpoint_every"),
+    ("training", "keep"),
 }
 
 

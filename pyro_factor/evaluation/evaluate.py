@@ -39,11 +39,41 @@ def evaluate(
     batch_size: int = 256,
     progress: bool = True,
 ) -> Scores:
+    """Score a run and write the scores to its folder; see `score` for the arguments.
+
+    They are in scores.json, or scores-<N>-frames.json for N frames other than the model's own.
+
+    Returns:
+        The scores.
+    """
+    scores = score(
+        run,
+        num_frames=num_frames,
+        clips=clips,
+        split=split,
+        seed=seed,
+        batch_size=batch_size,
+        progress=progress,
+    )
+    unusual = None if scores.num_frames == run.vae.num_frames else scores.num_frames
+    scores.write(scores_path(Path(run.folder), data_split=split, num_frames=unusual))
+    return scores
+
+
+def score(
+    run: Run,
+    *,
+    num_frames: int | None = None,
+    clips: int | None = None,
+    split: str = "test",
+    seed: int = 0,
+    batch_size: int = 256,
+    progress: bool = True,
+) -> Scores:
     """Score a run: accuracies, D-score and ceiling (section 4.1 of the paper), test ELBO.
 
     Features are the guide's means of single frames. Classifiers are fitted on clips of training
-    digits and scored on as many clips of test digits. The scores are also written to the run
-    folder: scores.json, or scores-<N>-frames.json for N frames other than the model's own.
+    digits and scored on as many clips of test digits.
 
     Args:
         run: The run, as `train` and `load_run` return it.
@@ -89,7 +119,7 @@ def evaluate(
             name: _judge(train, test, columns, own, name)
             for name in track(CLASSIFIERS, len(CLASSIFIERS), "Fitting classifiers")
         }
-    scores = Scores(
+    return Scores(
         data_split=split,
         num_frames=num_frames,
         clips=clips,
@@ -100,9 +130,6 @@ def evaluate(
         elbo=sum(test.terms.values()),
         terms=test.terms,
     )
-    unusual = None if num_frames == vae.num_frames else num_frames
-    scores.write(scores_path(Path(run.folder), data_split=split, num_frames=unusual))
-    return scores
 
 
 def _encode(

@@ -8,7 +8,7 @@ import torch
 
 from ..config import FROM_PYTHON, Config, fingerprint, make_config, read_config
 from ..data import BouncingDigits
-from ..errors import InputError
+from ..errors import InputError, require
 from ..models.networks import Decoder, Encoder
 from ..models.video_vae import VideoVAE
 from .checkpoint import Checkpoint, read_checkpoint, restore
@@ -35,7 +35,10 @@ class Run:
 
 
 def load_run(
-    folder: str | Path, vae: VideoVAE | None = None, data_root: str | Path | None = None
+    folder: str | Path,
+    vae: VideoVAE | None = None,
+    data_root: str | Path | None = None,
+    iteration: int | None = None,
 ) -> Run:
     """Load a run.
 
@@ -44,6 +47,7 @@ def load_run(
         vae: The model to load the weights into, needed where its prior or networks can't be
             found again by name.
         data_root: Where the data are now, if not where they were in training.
+        iteration: One whose weights were kept; the last unless given.
 
     Returns:
         The run, its model on the CPU unless `vae` is elsewhere.
@@ -53,7 +57,7 @@ def load_run(
             that can't be found.
     """
     folder = Path(folder)
-    config, checkpoint = read_state(folder)
+    config, checkpoint = read_state(folder, iteration)
     vae = _restored(folder, config, checkpoint, vae)
     return Run(folder, vae, build_data(config, data_root), config, checkpoint.iteration)
 
@@ -76,14 +80,23 @@ def load(folder: str | Path, vae: VideoVAE | None = None) -> VideoVAE:
     return _restored(folder, *read_state(folder), vae)
 
 
-def read_state(folder: Path) -> tuple[Config, Checkpoint]:
+def read_state(folder: Path, iteration: int | None = None) -> tuple[Config, Checkpoint]:
     """Read a run's configuration and checkpoint, and hold them against each other.
+
+    Args:
+        folder: The run folder.
+        iteration: One whose weights were kept; the last, with the optimiser's state, unless given.
 
     Raises:
         InputError: A file that is missing, damaged, foreign or of a newer version; a configuration
             that was altered after the checkpoint was made.
     """
-    config, checkpoint = read_config(config_path(folder)), read_checkpoint(checkpoint_path(folder))
+    config = read_config(config_path(folder))
+    kept = kept_iterations(folder)
+    advice = f"kept are {', '.join(map(str, kept)) or 'none'}; train with keep"
+    require(iteration is None or iteration in kept, "iteration", iteration, advice)
+    path = checkpoint_path(folder) if iteration is None else kept_path(folder, iteration)
+    checkpoint = read_checkpoint(path)
     if checkpoint.run != fingerprint(config):
         raise InputError(
             f"{config_path(folder)}: altered, or of another run than the checkpoint beside it; "
@@ -160,6 +173,17 @@ def config_path(folder: Path) -> Path:
 def checkpoint_path(folder: Path) -> Path:
     """Where a run's checkpoint is."""
     return folder / "checkpoint.safetensors"
+
+
+def kept_path(folder: Path, iteration: int) -> Path:
+    """Where the weights of an iteration are, if they were kept."""
+    return folder / "kept" / f"{iteration}.safetensors"
+
+
+def kept_iterations(folder: Path) -> list[int]:
+    """The iterations whose weights were kept, in order."""
+    names = [path.stem for path in (folder / "kept").glob("*.safetensors")]
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def metrics_path(folder: Path) -> Path:

@@ -4,7 +4,7 @@ import math
 import shlex
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pyro
@@ -13,13 +13,14 @@ import torch
 from ..config import Config, fingerprint, write_config
 from ..data import BouncingDigits
 from ..errors import StorageError, TimeUp, TrainingDiverged, TrainingInterrupted
+from ..files import explained
 from ..models.video_vae import VideoVAE
 from .checkpoint import Checkpoint, weights, write_checkpoint
 from .hardware import name_precision
 from .interrupts import deferred_interrupt
 from .metrics import Metrics, NonFinite
 from .progress import Progress
-from .runs import checkpoint_path, config_path, metrics_path
+from .runs import checkpoint_path, config_path, kept_path, metrics_path
 from .trainer import Trainer
 
 
@@ -60,6 +61,7 @@ class Session:
         if checkpoint is None:
             self.save()  # before the configuration, which makes the folder a run
             write_config(config_path(folder), config)
+            self._keep()
         self.whole = True  # whether weights and metrics are of one iteration
 
     def run(self, show: bool) -> None:
@@ -104,6 +106,7 @@ class Session:
                 self._log(progress, iteration)
             if last or done % self.config.checkpoint_every == 0:
                 self.save()
+            self._keep()
             if interrupted() and not last:
                 raise KeyboardInterrupt
             if time.monotonic() - self.began > self.max_seconds and not last:
@@ -128,19 +131,34 @@ class Session:
 
     def save(self) -> None:
         """Write a checkpoint, unless something in it isn't finite."""
-        self.check()
         state = {
-            "weights": weights(self.vae),
+            "weights": self._finite_weights(),
             "optimiser": self.trainer.optimiser_state(),
             "pending": self.metrics.pending,
         }
-        if not all(tensor.isfinite().all() for tensor in state["weights"].values()):
-            raise self._diverged(NonFinite(self.metrics.iteration, ["weights"], []))
-        tensors = {f"{part}.{k}": t for part, group in state.items() for k, t in group.items()}
         self.metrics.sync()
-        path, iteration = checkpoint_path(self.folder), self.metrics.iteration
-        write_checkpoint(path, Checkpoint(self.fingerprint, iteration, self.seconds, tensors))
-        self.saved = iteration
+        self._write(checkpoint_path(self.folder), state)
+        self.saved = self.metrics.iteration
+
+    def _keep(self) -> None:
+        """Write the weights alone, if this iteration's are to be kept."""
+        if self.metrics.iteration in self.config.keep:
+            path = kept_path(self.folder, self.metrics.iteration)
+            with explained(path):
+                path.parent.mkdir(exist_ok=True)
+            self._write(path, {"weights": self._finite_weights()})
+
+    def _write(self, path: Path, state: Mapping[str, Mapping[str, torch.Tensor]]) -> None:
+        tensors = {f"{part}.{k}": t for part, group in state.items() for k, t in group.items()}
+        iteration, seconds = self.metrics.iteration, self.seconds
+        write_checkpoint(path, Checkpoint(self.fingerprint, iteration, seconds, tensors))
+
+    def _finite_weights(self) -> dict[str, torch.Tensor]:
+        self.check()
+        found = weights(self.vae)
+        if not all(tensor.isfinite().all() for tensor in found.values()):
+            raise self._diverged(NonFinite(self.metrics.iteration, ["weights"], []))
+        return found
 
     def check(self) -> None:
         """Raise if a value since the last row of metrics isn't finite."""

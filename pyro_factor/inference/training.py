@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyro
@@ -12,11 +13,21 @@ from ..data import BouncingDigits
 from ..errors import InputError, require
 from ..files import locked
 from ..models.video_vae import VideoVAE
+from .allocator import keep_freed_memory
 from .checkpoint import Checkpoint, restore
 from .estimators import make_estimator
 from .hardware import choose_device
 from .metrics import read_rows
-from .runs import Run, checkpoint_path, config_path, describe, metrics_path, read_state
+from .runs import (
+    Run,
+    build_data,
+    build_vae,
+    checkpoint_path,
+    config_path,
+    describe,
+    metrics_path,
+    read_state,
+)
 from .session import Session
 
 DEFAULTS = TrainingConfig()
@@ -40,6 +51,7 @@ def train(
     precision: str = DEFAULTS.precision,
     checkpoint_every: int = DEFAULTS.checkpoint_every,
     log_every: int = DEFAULTS.log_every,
+    keep: Sequence[int] = DEFAULTS.keep,
     resume: bool = False,
     progress: bool = True,
     max_minutes: float = math.inf,
@@ -67,6 +79,8 @@ def train(
         precision: "auto", "float32" or "bfloat16" (autocast).
         checkpoint_every: Iterations between checkpoints.
         log_every: Iterations that a row of metrics averages.
+        keep: Iterations whose weights are kept beside the last checkpoint's, 0 the fresh ones;
+            `load_run(folder, iteration=...)` reads them.
         resume: Whether to go on with the run in the folder.
         progress: Whether to show progress.
         max_minutes: Stop after this time, between two iterations.
@@ -84,6 +98,7 @@ def train(
         TimeUp: `max_minutes` are over; the last iteration is saved.
     """
     training = {key: value for key, value in locals().items() if key in TrainingConfig.model_fields}
+    training["keep"] = tuple(keep)
     folder, config, where = Path(folder), describe(vae, data, training), choose_device(device)
     require(max_minutes > 0, "max_minutes", max_minutes, "give a positive number of minutes")
     _check_clips(vae, data, config.training)
@@ -106,6 +121,44 @@ def train(
         finally:
             vae.eval()
     return Run(folder, vae, data, config, iterations)
+
+
+def train_described(
+    config: Config,
+    folder: str | Path,
+    *,
+    data: BouncingDigits | None = None,
+    resume: bool | None = None,
+    max_minutes: float = math.inf,
+    progress: bool = True,
+) -> Run:
+    """Train what a description says, from fresh weights or, if it was begun, from where it is.
+
+    Args:
+        config: The description.
+        folder: The run folder.
+        data: The training clips, if they are already there.
+        resume: Whether to go on with the run in the folder; unless given, whether it holds one.
+        max_minutes: As in `train`.
+        progress: As in `train`.
+
+    Returns:
+        The run.
+
+    Raises:
+        As `train` does.
+    """
+    keep_freed_memory()
+    torch.manual_seed(config.training.seed)
+    return train(
+        build_vae(config),
+        data or build_data(config),
+        folder=folder,
+        resume=config_path(Path(folder)).exists() if resume is None else resume,
+        max_minutes=max_minutes,
+        progress=progress,
+        **config.training.model_dump(),
+    )
 
 
 def _check_clips(vae: VideoVAE, data: BouncingDigits, training: TrainingConfig) -> None:

@@ -42,7 +42,7 @@ def several(name: str, given: Numbers) -> tuple[Number, ...]:
     Raises:
         InputError: It is empty, or a part of it is no number.
     """
-    parts: Any = given.split(",") if isinstance(given, str) else given
+    parts: Any = given.strip("()").split(",") if isinstance(given, str) else given
     try:
         parts = [parts] if _is_number(parts) else parts
         numbers = tuple(part if isinstance(part, Tensor) else float(part) for part in parts)

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from ..evaluation.intervals import mean
 from ..evaluation.style import COLOURS, MARKERS, save, styled
 from .ledger import Row
 from .paper import BETAS, COLUMNS, NUMBERS, PRIORS, Column
 from .schedules import SCHEDULES
-from .tables import interval, values
+from .tables import values
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -46,10 +48,11 @@ def _panel(axes: "matplotlib.axes.Axes", column: Column, rows: Sequence[Row]) ->
     for number, name in enumerate(used):
         found = {i: values(rows, column, *place, name, "linear") for i, place in enumerate(PLACES)}
         found = {i: one for i, one in found.items() if one}
+        means = [mean(np.array(one)) for one in found.values()]
         axes.errorbar(
             list(found),
-            [fmean(one) for one in found.values()],
-            [interval(one) if len(one) > 1 else 0.0 for one in found.values()],
+            [one.value for one in means],
+            [one.high - one.value for one in means],
             fmt=MARKERS[number],
             color=COLOURS[number],
             label=f"ours, schedule {name}",

@@ -9,19 +9,14 @@ from importlib.util import find_spec
 from math import inf
 from pathlib import Path
 
-import torch
-
-from ..config import Config
-from ..data import BouncingDigits
 from ..data.digits import SOURCES
 from ..errors import InUse, TimeUp, TrainingDiverged, require
 from ..evaluation import evaluate
 from ..files import atomic
-from ..inference.allocator import keep_freed_memory
 from ..inference.checkpoint import read_checkpoint
 from ..inference.hardware import choose_device, choose_precision, name_precision
-from ..inference.runs import Run, build_data, build_vae, checkpoint_path, config_path
-from ..inference.training import train
+from ..inference.runs import build_data, checkpoint_path
+from ..inference.training import train_described
 from .figure import draw
 from .ledger import Ledger, Row
 from .paper import Cell, cells
@@ -71,7 +66,6 @@ def reproduce(
     """
     check_schedule(schedule)
     require(max_minutes > 0, "max_minutes", max_minutes, "give a positive number of minutes")
-    keep_freed_memory()
     book, until = Ledger(Path(ledger)), time.monotonic() + 60 * max_minutes
     done = {row.key for row in book.rows()}
     rows, diverged = [], []
@@ -144,7 +138,8 @@ def _row(
     config = plan.config(cell, device=device)
     data = build_data(config, data_root)
     made_by = commit(), source()
-    run = _trained(config, data, run_folder(runs, schedule, cell), minutes, progress)
+    folder = run_folder(runs, schedule, cell)
+    run = train_described(config, folder, data=data, max_minutes=minutes, progress=progress)
     scores = evaluate(run, num_frames=NUM_FRAMES, clips=plan.clips, progress=progress)
     where = choose_device(device)
     precision = name_precision(choose_precision(config.training.precision, where))
@@ -160,19 +155,4 @@ def _row(
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(read_checkpoint(checkpoint_path(run.folder)).seconds, 1),
         scores=scores.record(),
-    )
-
-
-def _trained(
-    config: Config, data: BouncingDigits, folder: Path, minutes: float, progress: bool
-) -> Run:
-    torch.manual_seed(config.training.seed)
-    return train(
-        build_vae(config),
-        data,
-        folder=folder,
-        resume=config_path(folder).exists(),
-        max_minutes=minutes,
-        progress=progress,
-        **config.training.model_dump(),
     )

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby, product
-from math import sqrt
-from statistics import fmean, stdev
 
+import numpy as np
+
+from ..evaluation.intervals import mean
 from .ledger import Row
 from .paper import BETAS, COLUMNS, D_SCORE, NUMBERS, PRIORS, Column
 from .schedules import SCHEDULES
@@ -61,13 +62,6 @@ def values(
     ]
 
 
-def interval(found: Sequence[float]) -> float:
-    """Half the width of the 95% interval of a mean, by Student's t."""
-    from scipy.stats import t
-
-    return float(t.ppf(0.975, len(found) - 1)) * stdev(found) / sqrt(len(found))
-
-
 def _table(column: Column, names: Sequence[str], rows: Sequence[Row]) -> str:
     header = ["model", "β", "paper"]
     header += [f"{name}, {judge}" for name, judge in product(names, CLASSIFIERS.values())]
@@ -85,9 +79,9 @@ def _table(column: Column, names: Sequence[str], rows: Sequence[Row]) -> str:
 def _entry(found: Sequence[float], paper: float) -> str:
     if not found:
         return ""
-    mean, number = fmean(found), f"{fmean(found):.2f}"
-    spread = f" ± {interval(found):.2f}" if len(found) > 1 else ""
-    return (f"**{number}**" if mean > paper else number) + f"{spread} ({len(found)})"
+    value, low, high = mean(np.array(found))
+    spread = f" ± {(high - low) / 2:.2f}" if len(found) > 1 else ""
+    return (f"**{value:.2f}**" if value > paper else f"{value:.2f}") + f"{spread} ({len(found)})"
 
 
 def _describe(names: Iterable[str]) -> str:

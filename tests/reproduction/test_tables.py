@@ -1,11 +1,10 @@
 from dataclasses import replace
 
-import pytest
 from example_rows import row
 
 from pyro_factor.reproduction.figure import draw
 from pyro_factor.reproduction.paper import COLUMNS, Cell
-from pyro_factor.reproduction.tables import interval, markdown, render
+from pyro_factor.reproduction.tables import markdown, render
 
 CELL = Cell("mnist", "factored", 4, 1)
 
@@ -41,7 +40,6 @@ def test_seeds_make_a_mean_and_students_interval():
     _, found = lines(render(rows), COLUMNS[0].title)
     # standard deviation 1, t(0.975, 2) = 4.303
     assert found["Factored", "1"][1] == "3.00 ± 2.48 (3)"
-    assert interval([2.0, 3.0, 4.0]) == pytest.approx(4.302653 / 3**0.5)
 
 
 def test_schedules_never_share_a_column_and_a_try_out_has_none():

@@ -1,0 +1,54 @@
+"""Estimates with 95% intervals."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+LEVEL = 0.95
+
+
+class Estimate(NamedTuple):
+    """A number, and the interval that covers the true one with probability 0.95."""
+
+    value: float
+    low: float
+    high: float
+
+    def __format__(self, spec: str) -> str:
+        return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
+
+def mean(samples: Float[np.ndarray, "draws"]) -> Estimate:
+    """The mean of independent draws, with Student's interval; without one for a single draw."""
+    centre = float(samples.mean())
+    half = _quantile(len(samples)) * _standard_error(samples)
+    return Estimate(centre, centre - half, centre + half)
+
+
+def positive(value: float, influence: Float[np.ndarray, "draws"]) -> Estimate:
+    """A positive statistic, with the interval that is symmetric for its logarithm.
+
+    Args:
+        value: The statistic.
+        influence: What each draw adds to its logarithm, times their number.
+
+    Returns:
+        By the delta method: value · exp(± t · standard error of the influence's mean).
+    """
+    if value <= 0:
+        return Estimate(value, value, value)
+    factor = np.exp(_quantile(len(influence)) * _standard_error(influence))
+    return Estimate(value, float(value / factor), float(value * factor))
+
+
+def _standard_error(samples: Float[np.ndarray, "draws"]) -> float:
+    return float(samples.std(ddof=1) / np.sqrt(len(samples))) if len(samples) > 1 else 0.0
+
+
+def _quantile(draws: int) -> float:
+    from scipy.special import stdtrit
+
+    student: Callable[[float, float], float] = stdtrit
+    return float(student(max(draws - 1, 1), 0.5 + LEVEL / 2))

@@ -1,0 +1,56 @@
+"""The commands `race` and `variance`."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from .. import flags
+
+
+@dataclass(frozen=True, kw_only=True)
+class Race(flags.RunFlags):
+    """Train the same model with several estimators and seeds, and score them along the way."""
+
+    estimators: tuple[str, ...] = ("analytic", "trace", "path")
+    """analytic, trace, path, antithetic:K or sobol:K, K particles; the first is compared with."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Seeds of weights, clips and draws."""
+    iterations: int = 1_000
+    """Steps of the optimiser."""
+    videos: int = 16
+    """Videos in a batch."""
+    points: tuple[int, ...] = (0, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)
+    """Iterations at which they are scored, and the last."""
+    clips: int = 300
+    """Clips to fit the classifiers on, and to score on."""
+    folder: Path = Path("runs/race")
+    """The race's folder; a race that was begun in it goes on."""
+    max_minutes: float = math.inf
+    """Stop after this time; the next call goes on."""
+    elbo: tyro.conf.Suppress[str] = "analytic"
+    particles: tyro.conf.Suppress[int] = 1
+    seed: tyro.conf.Suppress[int] = 0
+    keep: tyro.conf.Suppress[tuple[int, ...]] = ()
+
+    def __call__(self) -> None:
+        """Run the command."""
+        from rich.console import Console
+
+        from .race import race
+        from .race_report import race_figure, race_table, write_csv
+
+        standings = race(
+            flags.describe(self),
+            self.folder,
+            self.estimators,
+            self.seeds,
+            points=self.points,
+            clips=self.clips,
+            max_minutes=self.max_minutes,
+        )
+        Console().print(race_table(standings))
+        print(write_csv(standings, self.folder / "race.csv"))
+        for suffix in ("png", "svg"):
+            print(race_figure(standings, self.folder / f"race.{suffix}"))
