@@ -14,7 +14,7 @@ from . import flags
 from .config import read_config
 from .errors import report, require
 from .reproduction.command import Reproduce
-from .variance.command import Race
+from .variance.command import Race, Variance
 
 if TYPE_CHECKING:
     from .inference.runs import Run
@@ -187,6 +187,7 @@ def _parsed(arguments: Sequence[str] | None, train: Train) -> Any:
         | Annotated[Evaluate, subcommand("evaluate")]
         | Annotated[Figures, subcommand("figures")]
         | Annotated[Priors, subcommand("priors")]
+        | Annotated[Variance, subcommand("variance")]
         | Annotated[Race, subcommand("race")]
         | Annotated[Reproduce, subcommand("reproduce")]
     )

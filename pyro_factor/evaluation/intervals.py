@@ -43,6 +43,13 @@ def positive(value: float, influence: Float[np.ndarray, "draws"]) -> Estimate:
     return Estimate(value, float(value / factor), float(value * factor))
 
 
+def independent_ratio(a: Estimate, b: Estimate) -> Estimate:
+    """The ratio of two independent positive estimates; their logarithms' errors add in squares."""
+    value = a.value / b.value
+    factor = np.exp(np.hypot(np.log(a.high / a.value), np.log(b.high / b.value)))
+    return Estimate(value, float(value / factor), float(value * factor))
+
+
 def _standard_error(samples: Float[np.ndarray, "draws"]) -> float:
     return float(samples.std(ddof=1) / np.sqrt(len(samples))) if len(samples) > 1 else 0.0
 

@@ -9,12 +9,17 @@ from typing import Any
 Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
 
+def untracked(iterable: Iterable[Any], total: int, description: str) -> Iterable[Any]:
+    """Show nothing."""
+    return iterable
+
+
 @contextmanager
 def tracking(show: bool) -> Iterator[Track]:
     """Give a function that shows how far a loop is, or one that shows nothing."""
     # the reproduction's script also runs without rich
     if not (show and find_spec("rich")):
-        yield lambda iterable, total, description: iterable
+        yield untracked
         return
     from rich.console import Console
     from rich.progress import Progress

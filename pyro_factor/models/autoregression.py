@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from pyro.distributions import TorchDistribution
 from torch import Size, Tensor
-from torch.distributions import Normal, constraints
+from torch.distributions import Independent, Normal, constraints, register_kl
 from torch.nn import functional as F
 
 
@@ -83,6 +83,17 @@ class GaussianAutoregression(TorchDistribution):
         noise = value - (self.coefficients * self._lagged(value)).sum(-1)
         return Normal(0.0, self.scales, validate_args=False).log_prob(noise).sum((-2, -1))
 
+    def expected_log_prob(
+        self,
+        loc: Float[Tensor, "*videos frames features"],
+        scale: Float[Tensor, "*videos frames features"],
+    ) -> Float[Tensor, "*videos"]:
+        """Return E_q[log p(h)] for q = ∏ N(loc, scale²), in nats, one per sequence."""
+        # E (h_i - Σ_k a_ik h_{i-k})² = (μ_i - Σ_k a_ik μ_{i-k})² + σ_i² + Σ_k a_ik² σ_{i-k}²
+        past = (self.coefficients.square() * self._lagged(scale.square())).sum(-1)
+        spread = (scale.square() + past) / self.scales.square()
+        return self.log_prob(loc) - 0.5 * spread.sum((-2, -1))
+
     def _lagged(self, value: Tensor) -> Tensor:
         """h_{i-1} ... h_{i-K} of every frame, (..., N, F, K)."""
         num_frames, num_lags = self.event_shape[0], self.coefficients.shape[-1]
@@ -98,3 +109,13 @@ class GaussianAutoregression(TorchDistribution):
             terms = [self.coefficients[..., i, :, k] * h for k, h in enumerate(past)]
             frames.append(sum(terms, start=noise[..., i, :]))
         return torch.stack(frames, -2)
+
+
+@register_kl(Independent, GaussianAutoregression)
+def _kl(q: Independent, p: GaussianAutoregression) -> Tensor:
+    # without it TraceMeanField_ELBO would estimate this site's KL by its draw
+    if not (isinstance(q.base_dist, Normal) and len(q.event_shape) == len(p.event_shape)):
+        raise NotImplementedError
+    shape = q.batch_shape + q.event_shape
+    loc, scale = q.base_dist.loc.expand(shape), q.base_dist.scale.expand(shape)
+    return -q.entropy() - p.expected_log_prob(loc, scale)

@@ -23,6 +23,11 @@ class GlobalConditional:
     gain: Float[Tensor, "globals entries"]
     scale_tril: Float[Tensor, "globals globals"]
 
+    @property
+    def precision(self) -> Float[Tensor, "globals"]:
+        """Each entry's precision given all the others, in float64."""
+        return torch.cholesky_inverse(self.scale_tril).diagonal()
+
     def loc(self, h: Float[Tensor, "*videos frames features"]) -> Float[Tensor, "*videos globals"]:
         """The conditional mean, in float64."""
         return self.offset.to(h.device) - h.double().flatten(-2) @ self.gain.to(h.device).T

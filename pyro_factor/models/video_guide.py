@@ -63,7 +63,7 @@ class VideoGuide(PyroModule):
         conditional = self.reader.conditional(num_frames) if layout.global_draws else None
         clips = self.reader.clips(num_videos, num_frames)
         with clips, poutine.scale(scale=self.beta), plain_numbers(q.loc.dtype, q.loc.device):
-            h = layout.stack({d.name: _sample(layout, d, q) for d in layout.frame_draws})
+            h = layout.stack({d.name: sample_frames(layout, d, q) for d in layout.frame_draws})
             if conditional is not None:
                 _sample_globals(layout, conditional, h)
         return h
@@ -84,19 +84,20 @@ def _sample_globals(
         q = ExactConditional(
             mean, scale_tril[start:stop, start:stop], layout.padded_shape(draw), draw.event_dim
         )
-        with _plates(draw):
+        with own_plates(draw):
             value = pyro.sample(draw.name, q, infer={"exact_conditional": True})  # type: ignore[arg-type]
         noise, start = torch.cat([noise, q.whiten(value)], -1), stop
 
 
-def _sample(layout: Layout, draw: Draw, q: dist.Normal) -> Tensor:
+def sample_frames(layout: Layout, draw: Draw, q: dist.Normal) -> Tensor:
+    """Draw a site of frames from its entries of q(h); inside the plate over clips."""
     loc, scale = layout.take(q.loc, draw), layout.take(q.scale, draw)
-    with _plates(draw):
+    with own_plates(draw):
         return pyro.sample(draw.name, dist.Normal(loc, scale).to_event(draw.event_dim))
 
 
 @contextmanager
-def _plates(draw: Draw) -> Iterator[None]:
+def own_plates(draw: Draw) -> Iterator[None]:
     """Open the plates that the prior draws a site under."""
     with ExitStack() as stack:
         for name, dim, size in draw.plates:

@@ -46,13 +46,20 @@ class VideoModel(PyroModule):
         with self.reader.clips(num_videos, num_frames):
             with poutine.scale(scale=self.beta):
                 h = sample()
-            # one dimension for each plate of the prior, all of them right of the clips' plate
-            logits, ones = self.logits(h), (1,) * self.reader.layout(num_frames).plate_nesting
-            logits = logits.reshape(*logits.shape[:-4], *ones, *logits.shape[-4:])
-            # grey pixels lie outside a Bernoulli's support; their log-density is cross-entropy
-            pixels = dist.Bernoulli(logits=logits, validate_args=False).to_event(4)
-            pyro.sample("x", pixels, obs=videos.reshape(num_videos, *ones, *videos.shape[1:]))
+            self.observe(videos, h)
         return h
+
+    def observe(
+        self, videos: Videos, h: Float[Tensor, "*particles videos frames features"]
+    ) -> None:
+        """Observe the clips as `x` given their codes; inside the plate over clips."""
+        num_videos, num_frames = videos.shape[:2]
+        # one dimension for each plate of the prior, all of them right of the clips' plate
+        logits, ones = self.logits(h), (1,) * self.reader.layout(num_frames).plate_nesting
+        logits = logits.reshape(*logits.shape[:-4], *ones, *logits.shape[-4:])
+        # grey pixels lie outside a Bernoulli's support; their log-density is cross-entropy
+        pixels = dist.Bernoulli(logits=logits, validate_args=False).to_event(4)
+        pyro.sample("x", pixels, obs=videos.reshape(num_videos, *ones, *videos.shape[1:]))
 
     def logits(
         self, h: Float[Tensor, "*videos frames features"]

@@ -10,6 +10,56 @@ from .. import flags
 
 
 @dataclass(frozen=True, kw_only=True)
+class Variance:
+    """Measure how noisy estimators of a run's ELBO and of its gradient are."""
+
+    run: tyro.conf.Positional[Path]
+    """The run folder; trained with --keep, also the iterations kept."""
+    estimators: tuple[str, ...] = (
+        "analytic",
+        "trace",
+        "path",
+        "analytic:4",
+        "antithetic:4",
+        "sobol:4",
+    )
+    """analytic, trace or path, antithetic:K or sobol:K; K particles."""
+    draws: int = 200
+    """Gradients of each at each point; a K-th of it for K particles."""
+    clips: int = 8
+    """Clips in the batch."""
+    seed: int = 0
+    """Seed of clips and draws."""
+    sweeps: bool = True
+    """Whether to vary β, the prior's variances, frames, features and particles as well."""
+    data_root: Path | None = None
+    """Where the digits are now, if not where they were in training."""
+
+    def __call__(self) -> None:
+        """Run the command."""
+        from rich.console import Console
+
+        from ..inference.runs import load_run
+        from .figure import variance_figures
+        from .rows import write_csv
+        from .study import variance
+        from .tables import variance_tables
+
+        rows = variance(
+            load_run(self.run, data_root=self.data_root),
+            self.estimators,
+            draws=self.draws,
+            clips=self.clips,
+            seed=self.seed,
+            sweeps=self.sweeps,
+        )
+        Console().print(variance_tables(rows))
+        folder = self.run / "variance"
+        for path in (write_csv(rows, folder / "rows.csv"), *variance_figures(rows, folder)):
+            print(path)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Race(flags.RunFlags):
     """Train the same model with several estimators and seeds, and score them along the way."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from .autoregressive import autoregressive
 from .brownian import brownian_bridge, fractional_brownian
-from .hierarchies import LearnedFactored, groups
+from .hierarchies import LearnedFactored, factored_by_frame, groups
 from .processes import gp_matern, gp_periodic, gp_rbf
 from .sparse import laplace_walk, sparse_static
 from .walks import damped, integrated, multi_rate, ornstein_uhlenbeck
@@ -25,6 +25,7 @@ PRIORS: dict[str, Callable] = {
     "fractional_brownian": fractional_brownian,
     "brownian_bridge": brownian_bridge,
     "groups": groups,
+    "factored_by_frame": factored_by_frame,
     "learned": LearnedFactored,
     "laplace_walk": laplace_walk,
     "sparse_static": sparse_static,
@@ -36,6 +37,7 @@ __all__ = [
     "autoregressive",
     "brownian_bridge",
     "damped",
+    "factored_by_frame",
     "fractional_brownian",
     "gp_matern",
     "gp_periodic",

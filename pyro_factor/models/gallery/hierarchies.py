@@ -73,6 +73,50 @@ def _walks(
     return GaussianAutoregression((~starts).unsqueeze(-1), scales)
 
 
+def factored_by_frame(
+    num_frames: int,
+    static: int = 2,
+    temporal: int = 2,
+    static_scale: Number = 0.1,
+    temporal_scale: Number = 0.1,
+) -> Tensor:
+    """The factored prior frame by frame, the centre integrated out: for KLs taken site by site.
+
+        hs_i | hs_<i ~ N( Σ_{j<i} hs_j / (i-1+σs²), σs² (1 + 1/(i-1+σs²)) ),  ht as in `factored`,
+
+    draws `hs_<i>` and `ht_<i>`. The density is that of `factored`. It has no global draw, so that
+    `pyro.infer.TraceMeanField_ELBO` is valid, with the paper's bound.
+
+    Args:
+        num_frames: N, the number of frames; each is a statement of the program.
+        static: Features of the static factor hs.
+        temporal: Features of the temporal factor ht.
+        static_scale: σs, the spread of a clip's static codes around its centre.
+        temporal_scale: σt, the scale of a step of the walk.
+
+    Returns:
+        h = [hs; ht] of shape (..., N, static + temporal).
+
+    Raises:
+        InputError: A size or a scale is not positive.
+
+    Eqs. 7 and 10 of Grathwohl and Wilson, arXiv:1612.04440.
+    """
+    check_sizes(num_frames=num_frames, static=static, temporal=temporal)
+    check_scales(static_scale=static_scale, temporal_scale=temporal_scale)
+    variance = torch.as_tensor(static_scale) ** 2
+    hs: list[Tensor] = []
+    ht: list[Tensor] = []
+    for i in range(num_frames):
+        # hs_1 ~ N(0, 1 + σs²) is the case of no frame before
+        centre = torch.stack(hs).sum(0) / (i + variance) if hs else torch.zeros(static)
+        spread = static_scale * (1 + 1 / (i + variance)).sqrt()
+        hs.append(pyro.sample(f"hs_{i}", dist.Normal(centre, spread).to_event(1)))
+        place, step = (ht[-1], temporal_scale) if ht else (torch.zeros(temporal), 1.0)
+        ht.append(pyro.sample(f"ht_{i}", dist.Normal(place, step).to_event(1)))
+    return torch.cat([torch.stack(hs, -2), torch.stack(ht, -2)], -1)
+
+
 class LearnedFactored(PyroModule):
     """The factored prior with scales σs and σt that train with the networks.
 

@@ -1,0 +1,106 @@
+"""A pair whose encoder has spoken: its outputs are leaves, in which gradients are taken."""
+
+import copy
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ..models.mean_field_guide import MeanFieldGuide
+from ..models.prior_reader import PriorReader
+from ..models.video_guide import VideoGuide
+from ..models.video_model import VideoModel
+from ..models.video_vae import VideoVAE
+from ..models.videos import Videos
+
+
+class Outputs(nn.Module):
+    """An encoder that always gives the same loc and scale, both leaves.
+
+    Args:
+        loc: (M, D).
+        scale: (M, D).
+    """
+
+    def __init__(self, loc: Tensor, scale: Tensor) -> None:
+        super().__init__()
+        self.loc = loc.detach().clone().requires_grad_()
+        self.scale = scale.detach().clone().requires_grad_()
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return loc and scale, whatever the images."""
+        return self.loc, self.scale
+
+
+class PriorAlone(VideoModel):
+    """A model without its likelihood: what is left of its ELBO is minus the KL."""
+
+    def observe(
+        self, videos: Videos, h: Float[Tensor, "*particles videos frames features"]
+    ) -> None:
+        """Observe nothing."""
+
+
+class Frozen(NamedTuple):
+    """A video VAE's pair for one batch, the encoder's outputs given.
+
+    Args:
+        model: The whole model.
+        prior: The model without its likelihood.
+        guide: The guide.
+        mean_field: The guide with independent global draws.
+        leaves: The encoder's loc and scale, (M, D) each.
+    """
+
+    model: VideoModel
+    prior: VideoModel
+    guide: VideoGuide
+    mean_field: VideoGuide
+    leaves: tuple[Tensor, Tensor]
+
+
+def freeze(vae: VideoVAE, loc: Tensor, scale: Tensor, reader: PriorReader | None = None) -> Frozen:
+    """Give the pair of a video VAE for known outputs of its encoder, at β = 1.
+
+    Args:
+        vae: The video VAE.
+        loc: The encoder's means, (M, D).
+        scale: Its scales, (M, D).
+        reader: Another prior with as many features.
+
+    Returns:
+        The pair, which shares the decoder.
+    """
+    reader, shape = reader or vae.model.reader, vae.image_shape
+    outputs, decoder = Outputs(loc, scale), vae.model.decoder
+    guide = VideoGuide(reader, outputs, 1.0, shape)
+    return Frozen(
+        VideoModel(reader, decoder, 1.0, shape),
+        PriorAlone(reader, decoder, 1.0, shape),
+        guide,
+        MeanFieldGuide.of(guide),
+        (outputs.loc, outputs.scale),
+    )
+
+
+@torch.no_grad()
+def hold_statistics(vae: VideoVAE, videos: Videos) -> VideoVAE:
+    """A copy in evaluation mode, batch normalisation held at the statistics of these clips.
+
+    So frames don't mix, and yet the networks do what they would in training on this batch.
+    """
+    held = copy.deepcopy(vae).train()
+    for module in held.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.momentum = 1.0
+    with torch.random.fork_rng(devices=[]):
+        q = held.encode(videos)
+        held.decode(q.sample())
+    return held.eval()
+
+
+@torch.no_grad()
+def encoded(vae: VideoVAE, videos: Videos) -> tuple[Tensor, Tensor]:
+    """The encoder's outputs for every frame."""
+    return vae.guide.encoder(videos.flatten(0, 1))

@@ -1,0 +1,92 @@
+"""The laboratory on a run: along its training, and at its fresh weights as things vary."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from ..errors import require
+from ..evaluation.track import tracking
+from ..files import atomic, locked
+from ..inference.runs import Run, kept_iterations, load_run
+from .contestants import contestant
+from .measure import is_factored, measure
+from .rows import Row, read_rows, write_rows
+from .sweep import SWEEPS, sweep
+
+CONTESTANTS = ("analytic", "trace", "path", "analytic:4", "antithetic:4", "sobol:4")
+
+
+def variance(
+    run: Run,
+    contestants: Sequence[str] = CONTESTANTS,
+    *,
+    draws: int = 200,
+    clips: int = 8,
+    seed: int = 0,
+    sweeps: bool = True,
+    progress: bool = True,
+) -> list[Row]:
+    """Measure how noisy estimators of the ELBO and of its gradient are.
+
+    Along the training at every iteration whose weights were kept (`train(keep=...)`), and at the
+    last; and, where the prior is the paper's, at fresh weights as β, the prior's variances, frames,
+    features and particles vary, one at a time. What is measured is kept in the run folder, in
+    variance/rows.jsonl, and not measured again.
+
+    Args:
+        run: The run, as `load_run` returns it.
+        contestants: Estimators by name, with particles where there are several: `trace:4`.
+        draws: Gradients of each at each point; a K-th of it for K particles.
+        clips: Clips in the batch; 2 or more.
+        seed: Seed of clips and draws.
+        sweeps: Whether to vary things at fresh weights too.
+        progress: Whether to show progress.
+
+    Returns:
+        The rows, all of them.
+
+    Raises:
+        InputError: An unknown estimator, a number out of range, or a folder with rows that other
+            settings made.
+    """
+    runners = [contestant(name) for name in contestants]
+    most = max((runner.particles for runner in runners), default=1)
+    advice = f"give {2 * most} or more, twice the particles"
+    require(draws >= 2 * most, "draws", draws, advice)
+    require(clips >= 2, "clips", clips, "give 2 or more")
+    require(seed >= 0, "seed", seed, "give 0 or more")
+    folder = Path(run.folder) / "variance"
+    path = folder / "rows.jsonl"
+    names = [runner.name for runner in runners]
+    with locked(folder), tracking(progress) as track:
+        _settle(folder, {"estimators": names, "draws": draws, "clips": clips, "seed": seed})
+        rows = read_rows(path)
+        done = {row.point for row in rows if row.study == "training"}
+        for iteration in sorted({*kept_iterations(Path(run.folder)), run.iteration} - done):
+            last = iteration == run.iteration
+            vae = run.vae if last else load_run(run.folder, iteration=iteration).vae
+            videos = run.data.batch(clips, torch.Generator().manual_seed(seed)).videos
+            given = {"point": iteration, "draws": draws, "seed": seed, "track": track}
+            rows += measure(vae, videos, runners, **given)  # type: ignore[arg-type]
+            write_rows(rows, path)
+        if sweeps and is_factored(run.vae):
+            swept = [name for name in SWEEPS if any(row.study == name for row in rows)]
+            # half the clips: the heads alone, and the largest sizes are four times the usual
+            half = max(clips // 2, 2)
+            for found in sweep(run.config, run.data, half, draws, seed, track, swept):
+                rows += found
+                write_rows(rows, path)
+    return rows
+
+
+def _settle(folder: Path, settings: dict) -> None:
+    """Write how the rows are made, or hold it against how they were."""
+    path, text = folder / "settings.json", json.dumps(settings, indent=2) + "\n"
+    if not path.exists():
+        with atomic(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    same = path.read_text(encoding="utf-8") == text
+    advice = "its rows were made with other settings; remove the folder, or give the same"
+    require(same, "folder", str(folder), advice)
