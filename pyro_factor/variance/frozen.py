@@ -3,6 +3,7 @@
 import copy
 from typing import NamedTuple
 
+import pyro
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -74,14 +75,15 @@ def freeze(vae: VideoVAE, loc: Tensor, scale: Tensor, reader: PriorReader | None
     """
     reader, shape = reader or vae.model.reader, vae.image_shape
     outputs, decoder = Outputs(loc, scale), vae.model.decoder
-    guide = VideoGuide(reader, outputs, 1.0, shape)
-    return Frozen(
-        VideoModel(reader, decoder, 1.0, shape),
-        PriorAlone(reader, decoder, 1.0, shape),
-        guide,
-        MeanFieldGuide.of(guide),
-        (outputs.loc, outputs.scale),
-    )
+    with pyro.settings.context(module_local_params=True):
+        guide = VideoGuide(reader, outputs, 1.0, shape)
+        return Frozen(
+            VideoModel(reader, decoder, 1.0, shape),
+            PriorAlone(reader, decoder, 1.0, shape),
+            guide,
+            MeanFieldGuide.of(guide),
+            (outputs.loc, outputs.scale),
+        )
 
 
 @torch.no_grad()

@@ -77,7 +77,7 @@ def measure(
     contestants: Sequence[Contestant],
     *,
     study: str = "training",
-    point: float = 0,
+    point: float = 0.0,
     draws: int = 200,
     seed: int = 0,
     track: Track = untracked,

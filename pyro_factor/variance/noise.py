@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from ..evaluation.intervals import Estimate, independent_ratio, mean, positive
 
-Gradients = Float[np.ndarray, "draws clips entries"]
+Gradients = Float[np.ndarray, "draws clips _"]
 
 
 @dataclass(frozen=True)

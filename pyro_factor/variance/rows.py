@@ -34,7 +34,7 @@ class Row:
     """
 
     study: str
-    point: float
+    point: float | int
     estimator: str
     part: str
     group: str

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyro
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -44,7 +45,11 @@ def sample_terms(
     """
     values: dict[str, list[Tensor]] = {}
     gradients: dict[str, list[Tensor]] = {}
-    with torch.random.fork_rng(devices=[leaf.device for leaf in leaves if leaf.is_cuda]):
+    with (
+        torch.random.fork_rng(devices=[leaf.device for leaf in leaves if leaf.is_cuda]),
+        # the global store would give one model's parameters to the next
+        pyro.settings.context(module_local_params=True),
+    ):
         for number in draws:
             sequence = np.random.SeedSequence(seed, spawn_key=(number,))
             torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))

@@ -66,10 +66,11 @@ def variance(
         done = {row.point for row in rows if row.study == "training"}
         for iteration in sorted({*kept_iterations(Path(run.folder)), run.iteration} - done):
             last = iteration == run.iteration
-            vae = run.vae if last else load_run(run.folder, iteration=iteration).vae
+            root = run.data.settings["root"]
+            kept = run if last else load_run(run.folder, data_root=root, iteration=iteration)
             videos = run.data.batch(clips, torch.Generator().manual_seed(seed)).videos
-            given = {"point": iteration, "draws": draws, "seed": seed, "track": track}
-            rows += measure(vae, videos, runners, **given)  # type: ignore[arg-type]
+            given = {"point": float(iteration), "draws": draws, "seed": seed, "track": track}
+            rows += measure(kept.vae, videos, runners, **given)  # type: ignore[arg-type]
             write_rows(rows, path)
         if sweeps and is_factored(run.vae):
             swept = [name for name in SWEEPS if any(row.study == name for row in rows)]

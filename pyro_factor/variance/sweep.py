@@ -115,7 +115,9 @@ class Bench:
         for number in PARTICLES:
             decoded = self._decode(lab, Contestant("analytic", number))
             beta = self.config.model.beta
-            yield from self._compare(lab, decoded, "particles", number, beta, particles=number)
+            yield from self._compare(
+                lab, decoded, "particles", float(number), beta, particles=number
+            )
 
     def sizes(self, name: str) -> Iterator[Row]:
         """Vary the frames of a clip, or the features of each factor."""
@@ -126,7 +128,7 @@ class Bench:
             else:
                 sections["model"]["prior_args"] |= {"static": number, "temporal": number}
             lab, decoded = self.prepare(make_config(**sections))
-            yield from self._compare(lab, decoded, name, number, self.config.model.beta)
+            yield from self._compare(lab, decoded, name, float(number), self.config.model.beta)
 
     def _decode(self, lab: Laboratory, runner: Contestant) -> Draws:
         number = max(self.draws // runner.particles, 2)
