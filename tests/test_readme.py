@@ -67,6 +67,10 @@ def write_mnist(root):
 def shortened(words, root):
     """The command as printed, but for sizes and the folder of digits."""
     text = shlex.join(words).replace("DIR", str(root))
+    if words[0] == "race":
+        text = text.replace("--videos 8", "") + f" {QUICK} --seeds 0 --clips 60 --points 0"
+    if words[0] == "variance":
+        text += " --draws 8 --clips 2 --no-sweeps"
     if words[0] == "train" and "--resume" not in words:
         text = re.sub(r"--(iterations|videos) \d+", "", text) + " " + QUICK
     if words[0] == "evaluate":

@@ -6,6 +6,7 @@ from .closed_forms import REGISTRY, closed_form
 from .errors import DegeneratePrior, InvalidPairError, NotGaussianPrior
 from .exact_conditional import ExactConditional
 from .gaussian_form import GaussianForm, gaussian_form
+from .mean_field_guide import MeanFieldGuide
 from .networks import Decoder, Encoder
 from .random_walk import GaussianRandomWalk
 from .video_vae import VideoVAE
@@ -20,6 +21,7 @@ __all__ = [
     "GaussianForm",
     "GaussianRandomWalk",
     "InvalidPairError",
+    "MeanFieldGuide",
     "NotGaussianPrior",
     "VideoVAE",
     "closed_form",

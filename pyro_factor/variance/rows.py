@@ -34,7 +34,7 @@ class Row:
     """
 
     study: str
-    point: float | int
+    point: float
     estimator: str
     part: str
     group: str
@@ -67,7 +67,7 @@ def read_rows(path: Path) -> list[Row]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         return [_row(json.loads(line)) for line in lines]
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, KeyError):
         raise InputError(f"{path}: damaged; a line is not a row; remove the file") from None
 
 
