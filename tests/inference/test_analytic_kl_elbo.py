@@ -9,7 +9,16 @@ import pytest
 import torch
 from pyro.infer import SVI, TraceMeanField_ELBO
 from pyro.nn import PyroModule, PyroParam
-from torch import nn
+from small_pairs import (
+    FEATURES,
+    FRAMES,
+    VIDEOS,
+    Ignores,
+    estimates,
+    guide_of_laplace,
+    guide_that_depends_on_a_draw,
+    pair,
+)
 from torch.distributions import kl_divergence
 
 from pyro_factor import AnalyticKL_ELBO, VideoVAE, gaussian_form, priors
@@ -17,55 +26,6 @@ from pyro_factor.inference import RecordedTrace_ELBO
 from pyro_factor.models import InvalidPairError
 
 THE_PAPERS = [priors.factored, priors.slow, priors.independent]
-VIDEOS, FRAMES, FEATURES = 2, 3, 4
-
-
-class FixedOutputs(nn.Module):
-    """An encoder whose loc and scale are free parameters, one for every frame of the batch."""
-
-    def __init__(self):
-        super().__init__()
-        self.loc = nn.Parameter(0.3 * torch.randn(VIDEOS * FRAMES, FEATURES))
-        self.log_scale = nn.Parameter(torch.randn(VIDEOS * FRAMES, FEATURES) - 1.5)
-
-    def forward(self, images):
-        return self.loc, self.log_scale.exp()
-
-
-class Ignores(nn.Module):
-    """A decoder that doesn't look at the code, so that only the KL has a gradient."""
-
-    def __init__(self):
-        super().__init__()
-        self.logits = nn.Parameter(torch.zeros(1, 2, 2))
-
-    def forward(self, h):
-        return self.logits.expand(len(h), 1, 2, 2)
-
-
-def pair(prior, beta=1.0, decoder=None):
-    decoder = decoder or nn.Sequential(nn.Linear(FEATURES, 4), nn.Unflatten(1, (1, 2, 2)))
-    return VideoVAE(
-        prior,
-        FRAMES,
-        beta=beta,
-        encoder=FixedOutputs(),
-        decoder=decoder,
-        image_shape=(1, 2, 2),
-    )
-
-
-def estimates(elbo, vae, videos, repeats):
-    """Values and gradients in the guide's outputs: (repeats, 1 + entries)."""
-    rows = []
-    for _ in range(repeats):
-        vae.zero_grad()
-        loss = elbo(vae.model, vae.guide)(videos)
-        loss.backward()
-        encoder = vae.guide.encoder
-        gradients = [encoder.loc.grad.flatten(), encoder.log_scale.grad.flatten()]
-        rows.append(torch.cat([loss.detach().reshape(1), *gradients]))
-    return torch.stack(rows)
 
 
 @pytest.mark.usefixtures("float64")
@@ -182,17 +142,6 @@ def test_it_is_not_tied_to_video():
     # E log N(x | h, 1) = log N(x | loc, 1) - ½ scale²
     expected = dist.Normal(x / 2, 1.0).log_prob(x).sum() - 6 * 0.5 * 0.49
     torch.testing.assert_close(terms["reconstruction"], expected, atol=0.05, rtol=0)
-
-
-def guide_that_depends_on_a_draw(x):
-    with pyro.plate("items", len(x)):
-        h = pyro.sample("h", dist.Normal(x, 0.5))
-        pyro.sample("k", dist.Normal(h, 0.5))
-
-
-def guide_of_laplace(x):
-    with pyro.plate("items", len(x)):
-        pyro.sample("h", dist.Laplace(x, 0.5))
 
 
 def guide_of_nothing(x):

@@ -6,6 +6,7 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
+from torch.distributions import kl_divergence
 
 from pyro_factor import NotGaussianPrior, gaussian_form
 from pyro_factor.models import GaussianAutoregression, GaussianRandomWalk
@@ -108,3 +109,54 @@ def test_what_depends_on_a_draw_is_not_gaussian(what):
 
     with pytest.raises(NotGaussianPrior, match="draw 'ht' depends on a draw"):
         gaussian_form(prior, 4)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("num_frames", [1, 5])
+@pytest.mark.parametrize("clips", [(), (3,)])
+def test_the_kl_from_independent_normals_is_dense(num_frames, clips):
+    coefficients, scales = torch.randn(num_frames, 1, 3), torch.rand(num_frames, 1) + 0.1
+    walk = GaussianRandomWalk(num_frames, 2, 0.3)
+    processes = [
+        (
+            GaussianAutoregression(coefficients, scales.expand(-1, 2)),
+            covariance(coefficients.squeeze(1).numpy(), scales.squeeze(1).numpy()),
+        ),
+        (walk, oracles.walk_covariance(num_frames, 0.3)),
+        (walk.expand(clips), oracles.walk_covariance(num_frames, 0.3)),
+    ]
+    loc, scale = torch.randn(*clips, num_frames, 2), torch.rand(*clips, num_frames, 2) + 0.1
+    for process, dense in processes:
+        found = kl_divergence(dist.Normal(loc, scale).to_event(2), process)
+        assert found.shape == clips
+        expected = [
+            oracles.dense_kl(m.flatten().numpy(), s.flatten().numpy(), np.kron(dense, np.eye(2)))
+            for m, s in zip(loc.reshape(-1, num_frames, 2), scale.reshape(-1, num_frames, 2))
+        ]
+        np.testing.assert_allclose(found.flatten(), expected, rtol=1e-9)
+
+
+def test_a_normal_of_numbers_is_broadcast_in_the_kl():
+    process = GaussianAutoregression(COEFFICIENTS, torch.ones(5, 2))
+    numbers = dist.Normal(0.5, 2.0).expand([5, 2]).to_event(2)
+    tensors = dist.Normal(torch.full((5, 2), 0.5), torch.full((5, 2), 2.0)).to_event(2)
+    torch.testing.assert_close(kl_divergence(numbers, process), kl_divergence(tensors, process))
+
+
+@pytest.mark.parametrize(
+    "q",
+    [
+        dist.Laplace(torch.zeros(5, 2), 1.0).to_event(2),
+        dist.Normal(torch.zeros(5, 2), 1.0).to_event(1),
+        dist.Normal(torch.zeros(5, 2), 1.0),
+        dist.MultivariateNormal(torch.zeros(5, 2), torch.eye(2)).to_event(1),
+        dist.StudentT(3.0, torch.zeros(5, 2), 1.0).to_event(2),
+    ],
+    ids=lambda q: f"{type(q).__name__} {tuple(q.event_shape)}",
+)
+@pytest.mark.parametrize("process", ["autoregression", "walk"])
+def test_the_kl_from_other_families_is_not_implemented(q, process):
+    walk = GaussianRandomWalk(5, 2, 0.3)
+    p = walk if process == "walk" else GaussianAutoregression(COEFFICIENTS, torch.ones(5, 2))
+    with pytest.raises(NotImplementedError):
+        kl_divergence(q, p)

@@ -1,6 +1,7 @@
 """The gallery's priors against dense Gaussians, quadrature and Monte Carlo, and as they train."""
 
 import copy
+import inspect
 import math
 from functools import partial
 
@@ -10,6 +11,7 @@ import oracles
 import pyro
 import pytest
 import torch
+from oracles import factored_covariance
 from pyro.infer import Trace_ELBO
 from scipy.stats import chi2, kstest, laplace, norm
 from small_runs import FRAMES, SIZE, SMALL, command, small_vae
@@ -74,6 +76,11 @@ GAUSSIAN = {
     "groups 1": (partial(gallery.groups, clips=1), partial(dense.groups, clips=1)),
     "groups 2": (gallery.groups, dense.groups),
     "groups 3": (partial(gallery.groups, clips=3), partial(dense.groups, clips=3)),
+    "factored_by_frame": (gallery.factored_by_frame, factored_covariance),
+    "factored_by_frame scales": (
+        partial(gallery.factored_by_frame, static=1, static_scale=0.5, temporal_scale=0.3),
+        partial(factored_covariance, static=1, static_scale=0.5, temporal_scale=0.3),
+    ),
     "learned": (gallery.LearnedFactored(), dense.learned),
 }
 NUM_FRAMES = {"groups 2": (2, 8), "groups 3": (3, 6)}
@@ -123,7 +130,7 @@ def test_draws_have_the_moments_of_the_form(name):
     assert tails.min() > FAILURE_RATE / (2 * size)
 
 
-@pytest.mark.parametrize("name", ["damped", "gp_matern", "groups 2"])
+@pytest.mark.parametrize("name", ["damped", "gp_matern", "groups 2", "factored_by_frame"])
 def test_the_kl_is_the_monte_carlo_one(name):
     prior, covariance = fresh(name)
     loc, scale = torch.randn(4, 4), torch.rand(4, 4) + 0.1
@@ -144,8 +151,9 @@ def test_the_kl_is_the_monte_carlo_one(name):
             partial(gallery.autoregressive, coefficients=(0.5,)),
             partial(gallery.ornstein_uhlenbeck, length_scale=1 / math.log(2)),
         ),
+        (gallery.factored_by_frame, priors.factored),
     ],
-    ids=["no damping", "all damping", "Brownian", "AR(1)"],
+    ids=["no damping", "all damping", "Brownian", "AR(1)", "centre integrated out"],
 )
 def test_special_cases(prior, same):
     covariances = [gaussian_form(p, 5).covariance for p in (prior, same)]
@@ -255,9 +263,17 @@ def test_every_prior_trains_under_both_elbos(name):
     assert torch.isfinite(vae.sample_prior(2)).all()
 
 
+def test_the_factored_prior_by_frame_has_no_global_draw():
+    def globals_(prior):
+        return [d.name for d in small_vae(prior).model.reader.layout(FRAMES).global_draws]
+
+    assert globals_(priors.factored) == ["hs0"]
+    assert globals_(gallery.factored_by_frame) == []
+
+
 def test_draws_are_named_as_the_factors():
     assert small_vae(gallery.multi_rate).factors == {"rate_0": [0], "rate_1": [1], "rate_2": [2]}
-    for prior in (gallery.groups, gallery.sparse_static):
+    for prior in (gallery.groups, gallery.sparse_static, gallery.factored_by_frame):
         assert small_vae(prior).factors == {"hs": [0, 1], "ht": [2, 3]}
     assert small_vae(gallery.laplace_walk).factors == {"ht": [0, 1, 2, 3]}
 
@@ -285,13 +301,15 @@ LEARNABLE = {
     gallery.fractional_brownian: {"hurst": 0.7, "temporal_scale": 0.2},
     gallery.brownian_bridge: {"scale": 1.5},
     gallery.groups: {"clip_scale": 0.4, "static_scale": 0.3, "temporal_scale": 0.2},
+    gallery.factored_by_frame: {"static_scale": 0.3, "temporal_scale": 0.2},
 }
 
 
 @pytest.mark.parametrize("prior", LEARNABLE, ids=lambda prior: prior.__name__)
 def test_gradients_reach_hyperparameters(prior):
     hyperparameters = LEARNABLE[prior]
-    features = {"static": 1, "temporal": 1} if prior is gallery.groups else {"features": 1}
+    known = inspect.signature(prior).parameters.keys() & {"static", "temporal", "features"}
+    features = dict.fromkeys(known, 1)
     values = [torch.tensor(v, dtype=torch.float64) for v in hyperparameters.values()]
 
     def kl(*values):
@@ -308,6 +326,7 @@ def test_gradients_reach_hyperparameters(prior):
     [
         ("damped", ["damping=0.8", "features=3"], 3),
         ("multi_rate", ["scales=0.03,0.3", "features=2"], 4),
+        ("factored_by_frame", ["static=3", "static_scale=0.2"], 5),
         ("learned", ["static=3", "static_scale=0.2"], 5),
     ],
 )
@@ -346,6 +365,9 @@ BAD = {
     "clips": (gallery.groups, {"clips": 3}, "clips: got 3; .* divides the 4 frames"),
     "no clips": (gallery.groups, {"clips": 0}, "clips: got 0"),
     "clip scale": (gallery.groups, {"clip_scale": 0.0}, "clip_scale: got 0.0"),
+    "by frame": (gallery.factored_by_frame, {"static_scale": 0.0}, "static_scale: got 0.0"),
+    "step by frame": (gallery.factored_by_frame, {"temporal_scale": -1}, "temporal_scale: got -1"),
+    "nothing static": (gallery.factored_by_frame, {"static": 0}, "static: got 0"),
     "laplace": (gallery.laplace_walk, {"temporal_scale": 0.0}, "temporal_scale: got 0.0"),
     "sparse": (gallery.sparse_static, {"static_scale": 0.0}, "static_scale: got 0.0"),
 }
