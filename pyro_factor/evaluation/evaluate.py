@@ -38,42 +38,13 @@ def evaluate(
     seed: int = 0,
     batch_size: int = 256,
     progress: bool = True,
-) -> Scores:
-    """Score a run and write the scores to its folder; see `score` for the arguments.
-
-    They are in scores.json, or scores-<N>-frames.json for N frames other than the model's own.
-
-    Returns:
-        The scores.
-    """
-    scores = score(
-        run,
-        num_frames=num_frames,
-        clips=clips,
-        split=split,
-        seed=seed,
-        batch_size=batch_size,
-        progress=progress,
-    )
-    unusual = None if scores.num_frames == run.vae.num_frames else scores.num_frames
-    scores.write(scores_path(Path(run.folder), data_split=split, num_frames=unusual))
-    return scores
-
-
-def score(
-    run: Run,
-    *,
-    num_frames: int | None = None,
-    clips: int | None = None,
-    split: str = "test",
-    seed: int = 0,
-    batch_size: int = 256,
-    progress: bool = True,
+    write: bool = True,
 ) -> Scores:
     """Score a run: accuracies, D-score and ceiling (section 4.1 of the paper), test ELBO.
 
     Features are the guide's means of single frames. Classifiers are fitted on clips of training
-    digits and scored on as many clips of test digits.
+    digits and scored on as many clips of test digits. The scores are also written to the run
+    folder: scores.json, or scores-<N>-frames.json for N frames other than the model's own.
 
     Args:
         run: The run, as `train` and `load_run` return it.
@@ -84,6 +55,7 @@ def score(
         seed: Seed of the clips and of the ELBO's draws.
         batch_size: Frames that go through the networks at a time; one clip at least.
         progress: Whether to show progress.
+        write: Whether to write the scores.
 
     Returns:
         The scores: accuracies in [0, 1], the ELBO at β = 1 and its terms in nats per video, with
@@ -119,7 +91,7 @@ def score(
             name: _judge(train, test, columns, own, name)
             for name in track(CLASSIFIERS, len(CLASSIFIERS), "Fitting classifiers")
         }
-    return Scores(
+    scores = Scores(
         data_split=split,
         num_frames=num_frames,
         clips=clips,
@@ -130,6 +102,10 @@ def score(
         elbo=sum(test.terms.values()),
         terms=test.terms,
     )
+    if write:
+        unusual = None if num_frames == vae.num_frames else num_frames
+        scores.write(scores_path(Path(run.folder), data_split=split, num_frames=unusual))
+    return scores
 
 
 def _encode(

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..config import Config, make_config
 from ..errors import InputError, InUse, TimeUp, TrainingDiverged, require
-from ..evaluation.evaluate import score
+from ..evaluation import evaluate
 from ..files import atomic, locked
 from ..inference.checkpoint import read_checkpoint
 from ..inference.runs import checkpoint_path, kept_iterations, kept_path, load_run
@@ -160,7 +160,7 @@ def _is(standing: Standing, runner: Contestant, seed: int) -> bool:
 
 def _score(place: Path, runner: Contestant, iteration: int, clips: int, progress: bool) -> Standing:
     run = load_run(place, iteration=iteration)
-    scores = score(run, clips=clips, progress=progress)
+    scores = evaluate(run, clips=clips, progress=progress, write=False)
     accuracies = asdict(scores.linear.accuracies)
     return Standing(
         estimator=runner.name,

@@ -13,7 +13,7 @@ from ..inference.runs import Run, kept_iterations, load_run
 from .contestants import contestant
 from .measure import is_factored, measure
 from .rows import Row, read_rows, write_rows
-from .sweep import SWEEPS, sweep
+from .sweep import SWEEPS, Bench
 
 CONTESTANTS = ("analytic", "trace", "path", "analytic:4", "antithetic:4", "sobol:4")
 
@@ -76,7 +76,7 @@ def variance(
             swept = [name for name in SWEEPS if any(row.study == name for row in rows)]
             # half the clips: the heads alone, and the largest sizes are four times the usual
             half = max(clips // 2, 2)
-            for found in sweep(run.config, run.data, half, draws, seed, track, swept):
+            for found in Bench(run.config, run.data, half, draws, seed, track).sweeps(swept):
                 rows += found
                 write_rows(rows, path)
     return rows

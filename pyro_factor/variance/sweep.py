@@ -34,16 +34,8 @@ SWEEPS = (*SCALES, "β", *SIZES, "particles")
 PARTS = ("kl", "total")
 
 
-def sweep(
-    config: Config,
-    data: BouncingDigits,
-    clips: int,
-    draws: int,
-    seed: int,
-    track: Track,
-    done: Sequence[str] = (),
-) -> Iterator[list[Row]]:
-    """Vary one quantity at a time, at the fresh weights of a run with the factored prior.
+class Bench:
+    """Varies one quantity at a time, at the fresh weights of a run with the factored prior.
 
     The gradients are those of the encoder's heads.
 
@@ -54,27 +46,7 @@ def sweep(
         draws: Of each estimator; fewer where there are several particles.
         seed: Seed of clips and draws.
         track: Shows progress.
-        done: Sweeps to leave out.
-
-    Yields:
-        The rows of one sweep after another, parts "kl" and "total".
     """
-    bench = Bench(config, data, clips, draws, seed, track)
-    if set(SWEEPS) - {*SIZES, *done}:
-        lab, decoded = bench.prepare(config)
-        sweeps = {name: partial(bench.scales, lab, decoded, name) for name in SCALES}
-        sweeps["β"] = partial(bench.betas, lab, decoded)
-        sweeps["particles"] = partial(bench.particles, lab)
-        for name, rows in sweeps.items():
-            if name not in done:
-                yield list(rows())
-    for name in SIZES:
-        if name not in done:
-            yield list(bench.sizes(name))
-
-
-class Bench:
-    """What the sweeps have in common; see `sweep` for the arguments."""
 
     def __init__(
         self,
@@ -87,6 +59,20 @@ class Bench:
     ) -> None:
         self.config, self.data, self.clips = config, data, clips
         self.draws, self.seed, self.track = draws, seed, track
+
+    def sweeps(self, done: Sequence[str] = ()) -> Iterator[list[Row]]:
+        """The rows of one sweep after another, parts "kl" and "total", but for those done."""
+        if set(SWEEPS) - {*SIZES, *done}:
+            lab, decoded = self.prepare(self.config)
+            sweeps = {name: partial(self.scales, lab, decoded, name) for name in SCALES}
+            sweeps["β"] = partial(self.betas, lab, decoded)
+            sweeps["particles"] = partial(self.particles, lab)
+            for name, rows in sweeps.items():
+                if name not in done:
+                    yield list(rows())
+        for name in SIZES:
+            if name not in done:
+                yield list(self.sizes(name))
 
     def prepare(self, config: Config) -> tuple[Laboratory, Draws]:
         """A fresh model on clips, and draws of its reconstruction with one particle."""

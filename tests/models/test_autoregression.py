@@ -131,7 +131,7 @@ def test_the_kl_from_independent_normals_is_dense(num_frames, clips):
         assert found.shape == clips
         expected = [
             oracles.dense_kl(m.flatten().numpy(), s.flatten().numpy(), np.kron(dense, np.eye(2)))
-            for m, s in zip(loc.reshape(-1, num_frames, 2), scale.reshape(-1, num_frames, 2))
+            for m, s in zip(*(x.reshape(-1, num_frames, 2) for x in (loc, scale)), strict=True)
         ]
         np.testing.assert_allclose(found.flatten(), expected, rtol=1e-9)
 
