@@ -83,3 +83,12 @@ class VideoModel(PyroModule):
         loc = layout.stack({name: loc for name, (loc, _) in normals.items()})
         scale = layout.stack({name: scale for name, (_, scale) in normals.items()})
         return self.reader.expected_log_prior(loc, scale)
+
+
+class PriorAlone(VideoModel):
+    """A model without its likelihood: what is left of its ELBO is minus the KL."""
+
+    def observe(
+        self, videos: Videos, h: Float[Tensor, "*particles videos frames features"]
+    ) -> None:
+        """Observe nothing."""

@@ -5,13 +5,12 @@ from typing import NamedTuple
 
 import pyro
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..models.mean_field_guide import MeanFieldGuide
 from ..models.prior_reader import PriorReader
 from ..models.video_guide import VideoGuide
-from ..models.video_model import VideoModel
+from ..models.video_model import PriorAlone, VideoModel
 from ..models.video_vae import VideoVAE
 from ..models.videos import Videos
 
@@ -32,15 +31,6 @@ class Outputs(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return loc and scale, whatever the images."""
         return self.loc, self.scale
-
-
-class PriorAlone(VideoModel):
-    """A model without its likelihood: what is left of its ELBO is minus the KL."""
-
-    def observe(
-        self, videos: Videos, h: Float[Tensor, "*particles videos frames features"]
-    ) -> None:
-        """Observe nothing."""
 
 
 class Frozen(NamedTuple):

@@ -1,0 +1,107 @@
+"""Draws of the guide for some clips, with all that importance sampling asks for."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pyro
+import torch
+from jaxtyping import Float
+from pyro import poutine
+from torch import Tensor
+
+from ..inference.terms import is_exact_conditional, latent_sites, prior_terms
+from ..models.video_model import PriorAlone
+from ..models.video_vae import VideoVAE
+from ..models.videos import Videos
+
+DRAWS = "posterior_draws"  # the plate over them
+
+
+@dataclass(frozen=True)
+class Draws:
+    """S draws of the guide for each of B clips.
+
+    Args:
+        sites: Values of every draw of the prior by name, (S, B, *its shape).
+        codes: h, (S, B, N, D).
+        likelihood: log p(x_i | h_i) of every frame, in nats, (S, B, N).
+        terms: The other terms of the ELBO at β = 1, in nats, (S, B): `entropy`, -log q(h|x), and
+            those of log p(h), global draws integrated out.
+    """
+
+    sites: Mapping[str, Float[Tensor, "draws videos *shape"]]
+    codes: Float[Tensor, "draws videos frames features"]
+    likelihood: Float[Tensor, "draws videos frames"]
+    terms: Mapping[str, Float[Tensor, "draws videos"]]
+
+    @property
+    def log_weight(self) -> Float[Tensor, "draws videos"]:
+        """The log importance weight, log p(x, h) - log q(h | x), in nats: a draw of the ELBO."""
+        return self.likelihood.sum(-1) + torch.stack(list(self.terms.values())).sum(0)
+
+
+@torch.no_grad()
+def draw(vae: VideoVAE, videos: Videos, num_samples: int, batch_size: int = 512) -> Draws:
+    """Draw from the guide.
+
+    Args:
+        vae: The model, in evaluation mode.
+        videos: Clips (B, N, C, H, W).
+        num_samples: S, draws for each clip.
+        batch_size: Frames decoded at a time.
+
+    Returns:
+        The draws.
+    """
+    plate = pyro.plate(DRAWS, num_samples, dim=-1 - vae.max_plate_nesting)
+    with pyro.settings.context(module_local_params=True):
+        prior = PriorAlone(vae.model.reader, vae.model.decoder, 1.0, vae.image_shape)
+        guide = poutine.trace(plate(vae.guide)).get_trace(videos)
+        model = poutine.trace(poutine.replay(plate(prior), trace=guide)).get_trace(videos)
+    guide.compute_log_prob()
+    model.compute_log_prob()
+    codes: Tensor = guide.nodes["_RETURN"]["value"]  # type: ignore[assignment]
+    codes = codes.reshape(num_samples, *videos.shape[:2], -1)
+    shapes = {d.name: d.shape for d in vae.model.reader.layout(videos.shape[1]).draws}
+    sites = {
+        name: site["value"].reshape(num_samples, len(videos), *shapes[name])
+        for name, site in latent_sites(guide).items()
+    }
+    return Draws(sites, codes, log_likelihood(vae, videos, codes, batch_size), _terms(guide, model))
+
+
+@torch.no_grad()
+def log_likelihood(
+    vae: VideoVAE,
+    videos: Videos,
+    codes: Float[Tensor, "draws videos frames features"],
+    batch_size: int,
+) -> Float[Tensor, "draws videos frames"]:
+    """Every frame's log p(x_i | h_i) under every draw, in nats, a batch of frames at a time."""
+    shape, flat = codes.shape[:-1], codes.flatten(0, 2)
+    images = videos.flatten(0, 1)
+    parts = []
+    for numbers in torch.arange(len(flat)).split(batch_size):
+        logits = vae.model.decoder(flat[numbers])
+        seen = images[numbers % len(images)]
+        # minus the cross-entropy, as in the model
+        cross = torch.nn.functional.binary_cross_entropy_with_logits(logits, seen, reduction="none")
+        parts.append(-cross.flatten(1).sum(-1))
+    return torch.cat(parts).reshape(shape)
+
+
+def _terms(guide: poutine.Trace, model: poutine.Trace) -> dict[str, Tensor]:
+    drawn, latents = latent_sites(guide), latent_sites(model)
+    exact = {name for name, site in drawn.items() if is_exact_conditional(site)}
+    terms = {"entropy": -_log_prob(drawn, drawn.keys() - exact)}
+    for term, names in prior_terms(latents).items():
+        # log p(h) = log p(g) + log p(h|g) - log p(g|h)
+        terms[term] = _log_prob(latents, names) - _log_prob(drawn, exact & set(names))
+    return terms
+
+
+def _log_prob(sites: Mapping[str, dict], names: Iterable[str]) -> Tensor:
+    """Summed over all but draws and clips, the two plates on the left."""
+    found = [sites[name]["unscaled_log_prob"] for name in names]
+    totals = [value.reshape(*value.shape[:2], -1).sum(-1) for value in found]
+    return sum(totals, start=torch.zeros(()))

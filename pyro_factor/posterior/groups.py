@@ -1,0 +1,126 @@
+"""What is known of some clips, as the groups of ArviZ's InferenceData."""
+
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from pyro import poutine
+from torch import Tensor
+
+from ..data import Clips
+from ..models.layout import Draw
+from ..models.video_vae import VideoVAE
+from ..models.videos import Videos
+from .draws import draw
+
+CHAINS = 4
+FEATURES = {"hs0": "static_feature", "hs": "static_feature", "ht": "temporal_feature"}
+IMAGE = ("frame", "channel", "height", "width")
+
+# Arrays by name, each with the names of its dimensions.
+Group = dict[str, tuple[tuple[str, ...], np.ndarray]]
+
+
+class Sizes(NamedTuple):
+    """How much is drawn.
+
+    Args:
+        samples: Draws of codes for each clip, in four chains.
+        images: Those of them for which frames are drawn too.
+    """
+
+    samples: int
+    images: int
+
+
+def clip_groups(vae: VideoVAE, clips: Clips | Videos, sizes: Sizes) -> dict[str, Group]:
+    """The groups that grow with the number of clips, for some of them.
+
+    Args:
+        vae: The model, in evaluation mode.
+        clips: Clips with labels, or videos (B, N, C, H, W) alone.
+        sizes: How much is drawn.
+
+    Returns:
+        posterior, posterior_predictive (x: pixels drawn from their Bernoullis), log_likelihood (x
+        of videos, x_frame of frames), sample_stats (terms of the ELBO and log weights),
+        observed_data and constant_data; nats throughout.
+    """
+    videos = clips if isinstance(clips, Tensor) else clips.videos
+    drawn = draw(vae, videos, sizes.samples)
+    layout = {d.name: d for d in vae.model.reader.layout(videos.shape[1]).draws}
+    stats = {
+        "reconstruction": drawn.likelihood.sum(-1),
+        **drawn.terms,
+        "log_weight": drawn.log_weight,
+    }
+    video = ("chain", "draw", "video")
+    groups: dict[str, Group] = {
+        "posterior": {
+            name: ((*video, *dimensions(layout[name], videos.shape[1])), _chains(value))
+            for name, value in drawn.sites.items()
+        },
+        "posterior_predictive": {
+            "x": ((*video, *IMAGE), _chains(_images(vae, drawn.codes[: sizes.images])))
+        },
+        "log_likelihood": {
+            "x": (video, _chains(drawn.likelihood.sum(-1))),
+            "x_frame": ((*video, "frame"), _chains(drawn.likelihood)),
+        },
+        "sample_stats": {name: (video, _chains(value)) for name, value in stats.items()},
+        "observed_data": {"x": (("video", *IMAGE), videos.numpy(force=True))},
+    }
+    if not isinstance(clips, Tensor):
+        groups["constant_data"] = {
+            "static_label": (("video",), clips.static.numpy(force=True)),
+            "temporal_label": (("video", "frame"), clips.temporal.numpy(force=True)),
+            "position": (("video", "frame", "axis"), clips.position.numpy(force=True)),
+        }
+    return groups
+
+
+@torch.no_grad()
+def prior_groups(vae: VideoVAE, num_frames: int, sizes: Sizes) -> dict[str, Group]:
+    """The groups prior and prior_predictive: draws for one clip that nothing is known of."""
+    reader, like = vae.model.reader, next(vae.model.decoder.parameters())
+    layout = reader.layout(num_frames)
+    sample = reader.sampler(num_frames, like)
+    with poutine.block(), reader.clips(sizes.samples, num_frames):
+        trace = poutine.trace(sample).get_trace()
+    values: dict[str, Any] = {d.name: trace.nodes[d.name]["value"] for d in layout.draws}
+    codes = layout.stack({d.name: values[d.name] for d in layout.frame_draws})
+    chain = ("chain", "draw")
+    return {
+        "prior": {
+            d.name: (
+                (*chain, *dimensions(d, num_frames)),
+                _chains(values[d.name].reshape(sizes.samples, *d.shape)),
+            )
+            for d in layout.draws
+        },
+        "prior_predictive": {"x": ((*chain, *IMAGE), _chains(_images(vae, codes[: sizes.images])))},
+    }
+
+
+def dimensions(draw: Draw, num_frames: int) -> tuple[str, ...]:
+    """Names of the dimensions of a draw of the prior: frames first, features last."""
+    stem = re.sub(r"_\d+$", "", draw.name)
+    *leading, _ = draw.shape or (1,)
+    names = [
+        "frame" if axis == 0 and size == num_frames else f"{draw.name}_axis_{axis}"
+        for axis, size in enumerate(leading)
+    ]
+    feature = FEATURES.get(stem, f"{draw.name}_feature")
+    return (*names, feature) if draw.shape else ()
+
+
+def _chains(value: Tensor) -> np.ndarray:
+    """Split draws, (S, ...), into chains, (4, S/4, ...)."""
+    return value.unflatten(0, (CHAINS, -1)).numpy(force=True)
+
+
+def _images(vae: VideoVAE, codes: Float[Tensor, "draws *videos frames features"]) -> Tensor:
+    """Pixels drawn from their Bernoullis, 0 or 1, a draw at a time."""
+    return torch.stack([torch.bernoulli(vae.decode(h)).to(torch.uint8) for h in codes])

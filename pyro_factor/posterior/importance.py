@@ -1,0 +1,104 @@
+"""How far the guide is from the posterior, by importance weights p(x, h) / q(h | x)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..errors import require
+from ..evaluation.track import Track, untracked
+from ..models.video_vae import VideoVAE
+from ..models.videos import Videos
+from .draws import draw
+from .inference_data import import_arviz
+
+DRAWN = 250  # draws of one clip at a time
+GOOD = 0.7  # the k̂ up to which importance sampling with the guide can be relied on
+
+
+@dataclass(frozen=True)
+class Importance:
+    """What importance sampling says of one clip.
+
+    Args:
+        elbo: The mean log weight at β = 1, nats.
+        bounds: Of log p(x) from K weights, by K, nats: their expectations rise with K.
+        pareto_k: k̂ of the largest weights (Vehtari et al., arXiv:1507.02646). Above 0.7 the guide
+            is too far from the posterior for its weights to be used, and infinite weights' variance
+            begins at 0.5.
+        num_samples: Weights.
+    """
+
+    elbo: float
+    bounds: dict[int, float]
+    pareto_k: float
+    num_samples: int
+
+    @property
+    def gap(self) -> float:
+        """How much the bound of all weights is above the ELBO, nats: at most KL(q ‖ posterior)."""
+        return max(self.bounds.values()) - self.elbo
+
+
+def importance(
+    vae: VideoVAE,
+    videos: Videos,
+    *,
+    num_samples: int = 1_000,
+    bounds: Sequence[int] = (1, 10, 100, 1_000),
+    seed: int = 0,
+    track: Track = untracked,
+) -> list[Importance]:
+    """Weigh draws of the guide, clip by clip.
+
+    Args:
+        vae: The model; it is put into evaluation mode.
+        videos: Clips (B, N, C, H, W).
+        num_samples: Weights for each clip, 25 or more.
+        bounds: Numbers of weights K for the bounds E log 1/K Σ w; those up to `num_samples`.
+        seed: Seed of the draws.
+        track: Shows progress.
+
+    Returns:
+        One for each clip.
+
+    Raises:
+        InputError: Too few weights; ArviZ is not installed.
+
+    Burda, Grosse and Salakhutdinov, arXiv:1509.00519; Yao et al., arXiv:1802.02538.
+    """
+    require(num_samples >= 25, "num_samples", num_samples, "give 25 or more")
+    require(all(k >= 1 for k in bounds), "bounds", tuple(bounds), "give 1 or more")
+    import_arviz()
+    found = []
+    for number in track(range(len(videos)), len(videos), "Weighing draws"):
+        with torch.random.fork_rng(devices=[]):
+            sequence = np.random.SeedSequence(seed, spawn_key=(number,))
+            torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
+            log_weights = _log_weights(vae.eval(), videos[number : number + 1], num_samples)
+        found.append(weigh(log_weights, bounds))
+    return found
+
+
+def weigh(log_weights: Float[np.ndarray, "draws"], bounds: Sequence[int]) -> Importance:
+    """What some independent log weights of one clip say."""
+    arviz, number = import_arviz(), len(log_weights)
+    _, k = arviz.psislw(log_weights)
+    kept = {size: bound(log_weights, size) for size in sorted({*bounds, number}) if size <= number}
+    return Importance(float(log_weights.mean()), kept, float(k), number)
+
+
+def bound(log_weights: Float[np.ndarray, "draws"], size: int) -> float:
+    """The mean over groups of K weights of log 1/K Σ w, in nats."""
+    groups = log_weights[: len(log_weights) // size * size].reshape(-1, size)
+    return float(np.mean(np.logaddexp.reduce(groups, axis=1) - math.log(size)))
+
+
+def _log_weights(vae: VideoVAE, video: Tensor, num_samples: int) -> Float[np.ndarray, "draws"]:
+    sizes = [DRAWN] * (num_samples // DRAWN) + [num_samples % DRAWN] * (num_samples % DRAWN > 0)
+    parts = [draw(vae, video, size).log_weight[:, 0] for size in sizes]
+    return torch.cat(parts).double().numpy(force=True)

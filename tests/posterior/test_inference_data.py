@@ -1,0 +1,182 @@
+"""The guide's draws as ArviZ's InferenceData, in memory and in a file."""
+
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from small_runs import FRAMES, SIZE, small_data, small_vae
+
+from pyro_factor import gallery, priors
+from pyro_factor.errors import InputError
+from pyro_factor.posterior.groups import dimensions
+from pyro_factor.posterior.inference_data import import_arviz, posterior_data, write_posterior
+
+az = import_arviz()
+DRAWS = {"num_samples": 40, "num_images": 8}
+
+
+@pytest.fixture(scope="module")
+def vae():
+    torch.manual_seed(0)
+    return small_vae(beta=2.0)
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return small_data().batch(6, torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def data(vae, clips):
+    return posterior_data(vae, clips, **DRAWS)
+
+
+def test_names_shapes_and_coordinates(data, clips):
+    assert set(data.groups()) == {
+        "posterior",
+        "posterior_predictive",
+        "log_likelihood",
+        "sample_stats",
+        "prior",
+        "prior_predictive",
+        "observed_data",
+        "constant_data",
+    }
+    posterior = data.posterior
+    assert dict(posterior.sizes) == {
+        "chain": 4,
+        "draw": 10,
+        "video": 6,
+        "frame": FRAMES,
+        "static_feature": 2,
+        "temporal_feature": 2,
+    }
+    assert posterior.hs0.dims == ("chain", "draw", "video", "static_feature")
+    assert posterior.hs.dims == ("chain", "draw", "video", "frame", "static_feature")
+    assert data.prior.ht.dims == ("chain", "draw", "frame", "temporal_feature")
+    image = ("frame", "channel", "height", "width")
+    assert data.posterior_predictive.x.dims == ("chain", "draw", "video", *image)
+    assert data.posterior_predictive.x.shape == (4, 2, 6, FRAMES, 1, SIZE, SIZE)
+    assert set(np.unique(data.prior_predictive.x)) <= {0, 1}
+    np.testing.assert_array_equal(data.observed_data.x, clips.videos)
+    np.testing.assert_array_equal(data.constant_data.static_label, clips.static)
+    assert data.constant_data.position.dims == ("video", "frame", "axis")
+    assert data.posterior.attrs["inference_library"] == "pyro-factor"
+    assert data.posterior.attrs["seed"] == 0
+
+
+def test_likelihoods_and_terms_add_up(data):
+    likelihood, stats = data.log_likelihood, data.sample_stats
+    np.testing.assert_allclose(likelihood.x_frame.sum("frame"), likelihood.x, rtol=1e-6)
+    np.testing.assert_allclose(likelihood.x, stats.reconstruction)
+    total = stats.reconstruction + stats.entropy + stats.static + stats.temporal
+    np.testing.assert_allclose(stats.log_weight, total, rtol=1e-5)
+
+
+def test_terms_are_densities_of_the_draws(vae, clips, data):
+    """log p(h) by the prior's form, log q(h) by the encoder's Normals."""
+    posterior = data.posterior
+    h = np.concatenate([posterior.hs.values, posterior.ht.values], -1)
+    h = torch.from_numpy(h).double()
+    form = vae.model.reader.form(FRAMES)
+    prior = data.sample_stats.static + data.sample_stats.temporal
+    np.testing.assert_allclose(prior, form.log_prob(h).detach(), rtol=1e-3)
+    with torch.no_grad():
+        q = vae.encode(clips.videos)
+        entropy = -q.log_prob(h.float()).sum((-2, -1))
+    np.testing.assert_allclose(data.sample_stats.entropy, entropy, rtol=1e-3, atol=1e-2)
+
+
+def test_the_centre_is_drawn_from_its_conditional(vae, clips):
+    drawn = posterior_data(vae, clips.videos[:1], num_samples=4_000, num_images=4).posterior
+    hs, hs0 = drawn.hs.values.reshape(-1, FRAMES, 2), drawn.hs0.values.reshape(-1, 2)
+    # p(hs0 | hs) = N( Σ hs_i / (N + σs²), σs² / (N + σs²) )
+    z = (hs0 - hs.sum(1) / (FRAMES + 0.01)) / math.sqrt(0.01 / (FRAMES + 0.01))
+    # five standard errors: a chance of 2e-6 in all
+    assert np.abs(z.mean(0)).max() < 5 / math.sqrt(4_000)
+    assert np.abs(z.std(0) - 1).max() < 5 / math.sqrt(8_000)
+
+
+def test_a_file_holds_the_same(tmp_path, vae, clips, data):
+    path = write_posterior(tmp_path / "posterior.nc", vae, clips, **DRAWS)
+    read = az.from_netcdf(path)
+    assert set(read.groups()) == set(data.groups())
+    for group in data.groups():
+        for name, array in data[group].variables.items():
+            assert read[group][name].dims == array.dims
+            np.testing.assert_array_equal(read[group][name], array)
+        assert read[group].attrs["inference_library"] == "pyro-factor"
+    assert [p.name for p in tmp_path.iterdir()] == ["posterior.nc"]
+
+
+def test_a_clips_draws_do_not_depend_on_how_many_follow(vae, clips, data):
+    fewer = posterior_data(vae, clips.videos[:4], **DRAWS)
+    np.testing.assert_array_equal(fewer.posterior.hs, data.posterior.hs[:, :, :4])
+    assert "constant_data" not in fewer.groups()
+
+
+def test_memory_does_not_grow_with_the_videos(tmp_path, vae, monkeypatch):
+    from pyro_factor.posterior import inference_data as module
+
+    largest = []
+    original = module.clip_groups
+
+    def watched(vae, clips, sizes):
+        groups = original(vae, clips, sizes)
+        largest.append(sum(a.nbytes for group in groups.values() for _, a in group.values()))
+        return groups
+
+    monkeypatch.setattr(module, "clip_groups", watched)
+    for number in (4, 12):
+        videos = torch.zeros(number, FRAMES, 1, SIZE, SIZE)
+        write_posterior(tmp_path / f"{number}.nc", vae, videos, num_samples=8, num_images=4)
+    assert len(largest) == 4
+    assert len(set(largest)) == 1
+
+
+def test_arviz_takes_it(data):
+    summary = az.summary(data, var_names=["hs0"])
+    assert len(summary) == 12
+    assert az.hdi(data, var_names=["hs"]).hs.shape == (6, FRAMES, 2, 2)
+    axes = az.plot_forest(data, var_names=["hs0"], combined=True)
+    axes[0].figure.clear()
+
+
+PRIORS = {
+    "slow": (priors.slow, {"ht": ("frame", "temporal_feature")}),
+    "independent": (priors.independent, {"h": ("frame", "h_feature")}),
+    "laplace": (gallery.laplace_walk, {"ht_0": ("temporal_feature",)}),
+    "by frame": (
+        partial(gallery.factored_by_frame, static=1, temporal=1),
+        {"hs_0": ("static_feature",), "ht_3": ("temporal_feature",)},
+    ),
+    "groups": (gallery.groups, {"hs0": ("hs0_axis_0", "static_feature")}),
+}
+
+
+@pytest.mark.parametrize("name", PRIORS)
+def test_other_priors(name):
+    prior, expected = PRIORS[name]
+    vae = small_vae(prior)
+    data = posterior_data(vae, torch.zeros(2, FRAMES, 1, SIZE, SIZE), num_samples=4, num_images=4)
+    draws = {draw.name: draw for draw in vae.model.reader.layout(FRAMES).draws}
+    for site, dims in expected.items():
+        assert dimensions(draws[site], FRAMES) == dims
+        assert data.posterior[site].dims == ("chain", "draw", "video", *dims)
+        assert data.prior[site].dims == ("chain", "draw", *dims)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_samples": 6}, "num_samples: got 6; give a positive multiple of 4"),
+        ({"num_samples": 0}, "num_samples: got 0"),
+        ({"num_images": 2}, "num_images: got 2"),
+        ({"num_samples": 8, "num_images": 12}, "num_images: got 12; give as many as"),
+    ],
+)
+def test_bad_numbers_are_named(vae, clips, options, message):
+    with pytest.raises(InputError, match=message):
+        posterior_data(vae, clips, **options)
