@@ -13,6 +13,7 @@ from tyro.conf import Positional, subcommand
 from . import flags
 from .config import read_config
 from .errors import report, require
+from .posterior.command import Posterior
 from .reproduction.command import Reproduce
 from .variance.command import Race, Variance
 
@@ -187,6 +188,7 @@ def _parsed(arguments: Sequence[str] | None, train: Train) -> Any:
         | Annotated[Evaluate, subcommand("evaluate")]
         | Annotated[Figures, subcommand("figures")]
         | Annotated[Priors, subcommand("priors")]
+        | Annotated[Posterior, subcommand("posterior")]
         | Annotated[Variance, subcommand("variance")]
         | Annotated[Race, subcommand("race")]
         | Annotated[Reproduce, subcommand("reproduce")]

@@ -112,6 +112,16 @@ def other_run():
     shutil.copy("b/checkpoint.safetensors", CHECKPOINT)
 
 
+def other_race():
+    Path("race").mkdir()
+    Path("race/race.json").write_text("{}")
+
+
+def measured():
+    Path("a/variance").mkdir()
+    Path("a/variance/settings.json").write_text("{}")
+
+
 def train(folder, *flags):
     assert command("train", *SMALL, "--iterations", ITERATIONS, "--folder", folder, *flags) == 0
 
@@ -204,6 +214,45 @@ COMMAND_LINE = {
     "quickstart's number": ("quickstart --iterations 0", "--iterations: got 0; ...greater than 0"),
     "schedule": ("reproduce --schedule long", "schedule: got 'long'; choose from "),
     "cell": ("reproduce --only nowhere", "only: got 'nowhere'; no cell has such a name"),
+    "nothing kept before the start": ("train --keep 0 -1", "--keep: got -1; ...equal to 0"),
+    "half an iteration to keep": ("train --keep 0.5", "0.5"),
+    "negative orthogonality": ("train --orthogonality -1", "--orthogonality: got -1.0; ...to 0"),
+    "nan orthogonality": ("train --orthogonality nan", "--orthogonality: got nan; ...finite"),
+    "orthogonal to nothing": (
+        "train --orthogonality 1 --prior slow",
+        "orthogonality: got 1.0; the prior has one factor, ht; leave it 0, or choose",
+    ),
+    "odd pairs": (
+        "train --elbo antithetic --particles 3",
+        "particles: got 3; antithetic draws need an even number of them",
+    ),
+    "half a pair": (
+        "train --elbo antithetic",
+        "particles: got 1; antithetic draws need an even number of them",
+    ),
+    "one point": ("train --elbo sobol", "particles: got 1; sobol draws need 2 or more"),
+    "no particles to race": ("race --estimators trace:0", "estimators: got 'trace:0'; choose from"),
+    "estimator to race": (
+        "race --estimators trace nonsense:2",
+        "estimators: got 'nonsense:2'; choose from analytic, ..., with a number of particles",
+    ),
+    "one point to race": ("race --estimators sobol", "particles: got 1; sobol draws need 2"),
+    "seed to race": ("race --seeds 0 -1", "seeds: got (0, -1); give one or more, from 0"),
+    "point to race to": ("race --points -1", "points: got (-1,); give 0 or more"),
+    "no clips to race on": ("race --clips 0", "clips: got 0; give 20 or more"),
+    "no time to race": ("race --max-minutes 0", "max_minutes: got 0.0; ...positive"),
+    "no iterations to race": ("race --iterations 0", "--iterations: got 0; ...greater than 0"),
+    "elbo of a race": ("race --elbo trace", "--elbo"),
+    "device to race on": ("race --device tpu9", "device: got 'tpu9'; ...choose auto, cpu"),
+    "no particles to measure": ("variance a --estimators path:0", "estimators: got 'path:0'; cho"),
+    "estimator to measure": (
+        "variance a --estimators nonsense:2",
+        "estimators: got 'nonsense:2'; choose from analytic, trace, ",
+    ),
+    "one draw": ("variance a --draws 1", "draws: got 1; give 8 or more, twice the particles"),
+    "one clip": ("variance a --clips 1", "clips: got 1; give 2 or more"),
+    "seed to measure": ("variance a --seed -1", "seed: got -1; give 0 or more"),
+    "no run to measure": ("variance", "run"),
     "ledger": ("reproduce --merge nowhere", "merge: got 'nowhere'; no such file"),
 }
 PRIORS = {
@@ -236,6 +285,11 @@ PRIORS = {
     "NaN": (
         "train --prior my_prior.py:undefined",
         "prior: returned nan or inf for num_frames=16; mend it",
+    ),
+    "unknown to race": ("race --prior facotred", "prior: got 'facotred'; choose factored, slow, "),
+    "failing in a race": (
+        "race --prior factored_by_frame --prior-args static_scale=0.0",
+        "static_scale: got 0.0; ...posit",
     ),
     "keyword": ("train --prior-args sttaic=3", "prior-args: got 'sttaic'; the prior knows static"),
     "no pair": ("train --prior-args static", "NAME=VALUE"),
@@ -270,6 +324,32 @@ FOLDERS = {
     "resume nowhere": ("train --resume", "runs/embedded-factored-analytic-0/config.json: no run"),
     "evaluate nothing": ("evaluate nowhere", "nowhere/config.json: no run's configuration"),
     "figures of nothing": ("figures nowhere", "nowhere/config.json: no run's configuration"),
+    "measure nothing": ("variance nowhere", "nowhere/config.json: no run's configuration"),
+    "race in a file": (
+        "race --folder my_prior.py",
+        "my_prior.py/race.json: can't be written: a part of the path is a file; choose another",
+    ),
+    "another race": (
+        "race --folder race",
+        "folder: got 'race'; it holds a race of another model, schedule or data; choose another",
+        other_race,
+    ),
+    "a race that is not text": (
+        "race --folder a",
+        "folder: got 'a'; it holds a race of another model, schedule or data; choose another",
+        write(Path("a/race.json"), b"\xff"),
+    ),
+    "a race that is a folder": ("race --folder a", "a/race.json: ", folder(Path("a/race.json"))),
+    "measured otherwise": (
+        "variance a --draws 16",
+        "folder: got 'a/variance'; its rows were made with other settings; remove the folder, or",
+        measured,
+    ),
+    "measurements in a file": (
+        "variance a",
+        "a/variance: can't be written: a part of the path is a file; choose another",
+        write(Path("a/variance")),
+    ),
     "evaluate a file": ("evaluate my_prior.py", "my_prior.py/config.json: no run's configuration"),
     "file": ("train --folder my_prior.py", "folder: got 'my_prior.py'; it is a file; name a"),
     "file in the path": (

@@ -29,7 +29,7 @@ def test_help_is_quick_and_names_the_commands():
     done = subprocess.run(
         [sys.executable, "-m", "pyro_factor", "--help"], capture_output=True, text=True, check=True
     )
-    for command in ("quickstart", "train", "evaluate", "figures", "reproduce"):
+    for command in ("quickstart", "train", "evaluate", "figures", "variance", "race", "reproduce"):
         assert command in done.stdout
 
 

@@ -13,10 +13,11 @@ ROOT = Path(__file__).parents[1]
 
 # room -> the rooms it may not import
 FORBIDDEN = {
-    "data": {"models", "inference", "evaluation", "reproduction", "cli"},
-    "models": {"data", "inference", "evaluation", "reproduction", "cli"},
-    "inference": {"evaluation", "reproduction", "cli"},
-    "evaluation": {"reproduction", "cli"},
+    "data": {"models", "inference", "evaluation", "variance", "reproduction", "cli"},
+    "models": {"data", "inference", "evaluation", "variance", "reproduction", "cli"},
+    "inference": {"evaluation", "variance", "reproduction", "cli"},
+    "evaluation": {"variance", "reproduction", "cli"},
+    "variance": {"reproduction", "cli"},
     "reproduction": {"cli"},
 }
 

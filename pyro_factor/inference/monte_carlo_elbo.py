@@ -23,8 +23,8 @@ class RecordedTrace_ELBO(Trace_ELBO):
     """`pyro.infer.Trace_ELBO`; its last loss's terms are kept in `last_terms`.
 
     The terms are those of `AnalyticKL_ELBO.terms`, estimated, in nats per video: `reconstruction`,
-    `entropy`, and those of E_q[log p(h)]: `static` and `temporal` for the paper's prior, `prior`
-    for others.
+    `entropy`, and those of E_q[log p(h)]: `static` and `temporal` where the draws are the paper's
+    hs0, hs and ht, one `prior` otherwise.
     """
 
     last_terms: Terms

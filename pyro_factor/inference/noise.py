@@ -75,10 +75,11 @@ def check_noise(noise: str, num_particles: int, vectorize_particles: bool) -> No
     require(noise in NOISES, "noise", noise, f"choose from {', '.join(NOISES)}")
     if noise == "independent":
         return
-    advice = f"{noise} draws are spread over particles; give vectorize_particles=True"
-    require(vectorize_particles, "vectorize_particles", vectorize_particles, advice)
     even = num_particles > 1 and (noise != "antithetic" or num_particles % 2 == 0)
     advice = f"{noise} draws need " + (
         "an even number of them" if noise == "antithetic" else "2 or more"
     )
     require(even, "particles", num_particles, advice)
+    # last, since who names an estimator has it from the number of particles
+    advice = f"{noise} draws are spread over particles; give vectorize_particles=True"
+    require(vectorize_particles, "vectorize_particles", vectorize_particles, advice)

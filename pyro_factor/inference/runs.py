@@ -58,7 +58,8 @@ def load_run(
     """
     folder = Path(folder)
     config, checkpoint = read_state(folder, iteration)
-    vae = _restored(folder, config, checkpoint, vae)
+    path = checkpoint_path(folder) if iteration is None else kept_path(folder, iteration)
+    vae = _restored(path, config, checkpoint, vae)
     return Run(folder, vae, build_data(config, data_root), config, checkpoint.iteration)
 
 
@@ -77,7 +78,7 @@ def load(folder: str | Path, vae: VideoVAE | None = None) -> VideoVAE:
         InputError: A file that is missing, damaged or foreign; a prior that has changed.
     """
     folder = Path(folder)
-    return _restored(folder, *read_state(folder), vae)
+    return _restored(checkpoint_path(folder), *read_state(folder), vae)
 
 
 def read_state(folder: Path, iteration: int | None = None) -> tuple[Config, Checkpoint]:
@@ -102,6 +103,8 @@ def read_state(folder: Path, iteration: int | None = None) -> tuple[Config, Chec
             f"{config_path(folder)}: altered, or of another run than the checkpoint beside it; "
             "bring the original back, or train a new run"
         )
+    if iteration not in {None, checkpoint.iteration}:
+        raise InputError(f"{path}: it holds iteration {checkpoint.iteration}; remove it")
     return config, checkpoint
 
 
@@ -191,12 +194,10 @@ def metrics_path(folder: Path) -> Path:
     return folder / "metrics.jsonl"
 
 
-def _restored(
-    folder: Path, config: Config, checkpoint: Checkpoint, vae: VideoVAE | None
-) -> VideoVAE:
+def _restored(path: Path, config: Config, checkpoint: Checkpoint, vae: VideoVAE | None) -> VideoVAE:
     with torch.random.fork_rng(devices=[]):  # fresh weights are overwritten
         vae = build_vae(config) if vae is None else vae
-    restore(vae, checkpoint.part("weights"), checkpoint_path(folder))
+    restore(vae, checkpoint.part("weights"), path)
     # in the memory layout of the training, so that codes are the same to the bit
     vae.to(memory_format=torch.channels_last)
     return vae.eval()

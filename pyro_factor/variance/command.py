@@ -7,6 +7,7 @@ from pathlib import Path
 import tyro
 
 from .. import flags
+from ..errors import require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +101,8 @@ class Race(flags.RunFlags):
             clips=self.clips,
             max_minutes=self.max_minutes,
         )
+        advice = "other processes have all of its runs; wait for them to end"
+        require(len(standings) > 0, "folder", str(self.folder), advice)
         Console().print(race_table(standings))
         print(write_csv(standings, self.folder / "race.csv"))
         for suffix in ("png", "svg"):

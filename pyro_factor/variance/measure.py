@@ -29,11 +29,14 @@ class Report:
         lab: Where the draws are from.
         study: Named in the rows.
         point: Named in the rows.
+        first: The estimator that the others are held against.
+        baseline: Its variances by part and group.
     """
 
     lab: Laboratory
     study: str
     point: float
+    first: str | None = None
     baseline: dict[tuple[str, str], noise.Variance] = field(default_factory=dict)
 
     def rows(self, estimator: str, parts: Draws, exact: float) -> Iterator[Row]:
@@ -48,7 +51,10 @@ class Report:
             bias = noise.value_bias(values.double().numpy(), exact) if part == "kl" else None
             for group, x in self._groups(part, values, parts.gradients[part]).items():
                 variance = noise.latent_variance(x)
-                first = self.baseline.setdefault((part, group), variance)
+                if self.first in (None, estimator):
+                    self.first = estimator
+                    self.baseline[part, group] = variance
+                base = self.baseline.get((part, group))  # None: a term that it has not
                 several = x.shape[1] > 1
                 yield Row(
                     study=self.study,
@@ -58,7 +64,7 @@ class Report:
                     group=group,
                     draws=len(x),
                     variance=variance.estimate,
-                    ratio=noise.ratio(variance, first) if first.value > 0 else None,
+                    ratio=noise.ratio(variance, base) if base and base.value > 0 else None,
                     between=noise.clip_variance(x) if several else None,
                     signal=noise.signal(x) if several else None,
                     bias=bias if group == "value" else None,

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from math import inf
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from ..errors import InputError, InUse, TimeUp, TrainingDiverged, require
 from ..evaluation import evaluate
 from ..files import atomic, locked
 from ..inference.checkpoint import read_checkpoint
-from ..inference.runs import checkpoint_path, kept_iterations, kept_path, load_run
+from ..inference.hardware import choose_device
+from ..inference.runs import build_vae, checkpoint_path, kept_iterations, kept_path, load_run
 from ..inference.training import train_described
 from .contestants import Contestant, contestant
 
@@ -89,10 +90,13 @@ def race(
     require(len(runners) > 0, "estimators", tuple(contestants), "name one or more")
     require(len(seeds) > 0 and min(seeds) >= 0, "seeds", tuple(seeds), "give one or more, from 0")
     require(all(p >= 0 for p in points), "points", tuple(points), "give 0 or more")
-    require(clips >= 1, "clips", clips, "give 1 or more")
+    require(clips >= 20, "clips", clips, "give 20 or more, so that they show several labels")
     require(max_minutes > 0, "max_minutes", max_minutes, "give a positive number of minutes")
     last = config.training.iterations
     kept = tuple(sorted({p for p in points if p <= last} | {last}))
+    # what can't be trained is refused before anything is written
+    choose_device(config.training.device)
+    build_vae(config)
     _enter(folder, config, clips)
     until = time.monotonic() + 60 * max_minutes
     # all contestants of a seed before the next seed, so that a part of a race is fair
@@ -107,7 +111,8 @@ def race(
             except InUse as error:
                 print(f"Left out: {error}", file=sys.stderr)
     names = [runner.name for runner in runners]
-    return [s for s in read_standings(folder) if s.estimator in names and s.seed in seeds]
+    found = [s for s in read_standings(folder) if s.estimator in names and s.seed in seeds]
+    return sorted(found, key=lambda s: (names.index(s.estimator), s.seed))
 
 
 def read_standings(folder: Path) -> list[Standing]:
@@ -147,7 +152,14 @@ def _run(
     except TrainingDiverged as error:
         diverged = str(error)
     for iteration in sorted(missing & set(kept_iterations(place))):
-        _add(folder, _score(place, runner, iteration, clips, progress))
+        try:
+            standing = _score(place, runner, iteration, clips, progress)
+        except InputError:
+            raise
+        except ValueError:  # what a network gives that is about to diverge
+            diverged = diverged or f"iteration {iteration}: codes or scores are not finite"
+            break
+        _add(folder, standing)
     if diverged is not None:
         saved = read_checkpoint(checkpoint_path(place))
         seed = config.training.seed
@@ -161,6 +173,8 @@ def _is(standing: Standing, runner: Contestant, seed: int) -> bool:
 def _score(place: Path, runner: Contestant, iteration: int, clips: int, progress: bool) -> Standing:
     run = load_run(place, iteration=iteration)
     scores = evaluate(run, clips=clips, progress=progress, write=False)
+    if not isfinite(scores.elbo):
+        raise ValueError("elbo")
     accuracies = asdict(scores.linear.accuracies)
     return Standing(
         estimator=runner.name,
@@ -190,7 +204,10 @@ def _enter(folder: Path, config: Config, clips: int) -> None:
     text = json.dumps(about | {"clips": clips}, indent=2) + "\n"
     path = folder / "race.json"
     if path.exists():
-        same = path.read_text(encoding="utf-8") == text
+        try:
+            same = path.read_bytes() == text.encode()
+        except OSError as error:
+            raise InputError(f"{path}: can't be read ({error.strerror}); move it away") from None
         advice = "it holds a race of another model, schedule or data; choose another folder"
         require(same, "folder", str(folder), advice)
     else:

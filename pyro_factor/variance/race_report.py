@@ -34,9 +34,12 @@ def race_table(standings: Sequence[Standing]) -> "rich.table.Table":
     names = list(dict.fromkeys(s.estimator for s in standings))
     last = {name: _last(standings, name) for name in names}
     point = max(s.iteration for s in standings)
-    table = Table(title=f"After {point:,} iterations, test clips", title_justify="left")
+    table = Table(
+        title=f"After {point:,} iterations: test ELBO, nats per video, and D-score",
+        title_justify="left",
+    )
     table.add_column("estimator")
-    heads = ("seeds", "ELBO, nats per video", f"ELBO - {names[0]}'s", "D-score", "D, RBF", "min")
+    heads = ("seeds", "ELBO", f"less\n{names[0]}'s", "D", "D, RBF", "min")
     for head in heads:
         table.add_column(head, justify="right")
     for name in names:
@@ -80,7 +83,7 @@ def _number(value: float | None) -> float:
 
 def _text(estimate: Estimate, spec: str) -> str:
     half = estimate.high - estimate.value
-    return f"{estimate.value:{spec}}" + (f" ± {half:.2g}" if half else "")
+    return f"{estimate.value:{spec}}" + (f"\n± {float(f'{half:.2g}'):g}" if half else "")
 
 
 def race_figure(standings: Sequence[Standing], path: Path) -> Path:
@@ -102,11 +105,13 @@ def _figure(standings: Sequence[Standing]) -> "matplotlib.figure.Figure":
         axes.set_xscale("symlog", linthresh=10)
         axes.set_xlabel("iterations" if x == "iteration" else "seconds of training")
     for axes in grid[:2]:
-        axes.set_yscale("log")
-        axes.set_ylim(0.95 * min(loss), 1.05 * max(loss))
+        if loss:
+            axes.set_yscale("log")
+            axes.set_ylim(0.95 * min(loss), 1.05 * max(loss))
         axes.set_title("- test ELBO, nats per video")
     grid[2].set_title("D-score (linear SVM)")
-    grid[0].legend()
+    if loss:
+        grid[0].legend()
     return fig
 
 

@@ -88,6 +88,6 @@ def _settle(folder: Path, settings: dict) -> None:
     if not path.exists():
         with atomic(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    same = path.read_text(encoding="utf-8") == text
+    same = path.read_bytes() == text.encode()
     advice = "its rows were made with other settings; remove the folder, or give the same"
     require(same, "folder", str(folder), advice)

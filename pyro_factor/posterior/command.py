@@ -1,0 +1,57 @@
+"""The command `posterior`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+
+@dataclass(frozen=True, kw_only=True)
+class Posterior:
+    """Write what a run's guide believes of test clips for ArviZ, and measure how wrong it is."""
+
+    run: tyro.conf.Positional[Path]
+    """The run folder."""
+    videos: int = 20
+    """Clips."""
+    samples: int = 500
+    """Draws of each clip's codes in the file, in four chains."""
+    images: int = 40
+    """Those of them for which frames are drawn too."""
+    weights: int = 1_000
+    """Importance weights of each clip."""
+    split: Literal["test", "validation"] = "test"
+    """Which digits."""
+    seed: int = 0
+    """Seed of clips and draws."""
+    data_root: Path | None = None
+    """Where the digits are now, if not where they were in training."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+
+    def __call__(self) -> None:
+        """Run the command."""
+        from rich.console import Console
+
+        from ..inference.hardware import choose_device
+        from ..inference.runs import load_run
+        from .inspect import inspect
+        from .report import importance_table, posterior_figures
+
+        run = load_run(self.run, data_root=self.data_root)
+        run.vae.to(choose_device(self.device))
+        found = inspect(
+            run,
+            videos=self.videos,
+            num_samples=self.samples,
+            num_images=self.images,
+            num_weights=self.weights,
+            split=self.split,
+            seed=self.seed,
+        )
+        Console().print(importance_table(found))
+        folder = self.run / "posterior"
+        print(folder / "posterior.nc")
+        for path in posterior_figures(folder / "posterior.nc", found, folder):
+            print(path)

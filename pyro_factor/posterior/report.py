@@ -1,0 +1,138 @@
+"""What the guide believes and how wrong it is, as a table and figures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..evaluation.intervals import mean
+from ..evaluation.style import COLOURS, save, styled
+from .importance import GOOD, Importance
+from .inference_data import import_arviz
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.figure
+    import rich.table
+
+SHOWN = 3  # clips in the figure of codes
+LEVEL = 0.9
+
+
+def importance_table(found: Sequence[Importance]) -> "rich.table.Table":
+    """The mean over clips of the ELBO and of the bounds, and how many k̂ are too large.
+
+    Args:
+        found: As `inspect` returns it.
+
+    Returns:
+        Something that rich prints.
+    """
+    from rich.table import Table
+
+    title = f"{len(found)} clips, {found[0].num_samples:,} importance weights each"
+    table = Table(title=title, title_justify="left")
+    table.add_column("bound of log p(x), nats per video")
+    table.add_column("mean", justify="right")
+    table.add_column("above the ELBO", justify="right")
+    table.add_row("ELBO", f"{np.mean([one.elbo for one in found]):.1f}", "")
+    for size in found[0].bounds:
+        above = mean(np.array([one.bounds[size] - one.elbo for one in found]))
+        value = np.mean([one.bounds[size] for one in found])
+        table.add_row(f"{size:,} weights", f"{value:.1f}", f"{above:.2f}")
+    large = sum(one.pareto_k > GOOD for one in found)
+    middle = np.median([one.pareto_k for one in found])
+    table.caption = f"Pareto k̂: median {middle:.2f}; above {GOOD}: {large} of {len(found)} clips"
+    return table
+
+
+def posterior_figures(file: Path, found: Sequence[Importance], folder: Path) -> list[Path]:
+    """Draw codes through time with their intervals, prior beside posterior, and Pareto's k̂.
+
+    Args:
+        file: What `write_posterior` wrote.
+        found: What the importance weights say.
+        folder: Where the figures go.
+
+    Returns:
+        The figures' files.
+    """
+    data = import_arviz().from_netcdf(file)
+    drawn = {"codes": _codes(data), "prior": _prior(data), "pareto": _pareto(found)}
+    return [save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
+
+
+@styled
+def _codes(data: Any) -> "matplotlib.figure.Figure":
+    from matplotlib.figure import Figure
+
+    posterior = data.posterior
+    names = [name for name in posterior.data_vars if "frame" in posterior[name].dims]
+    clips = range(min(SHOWN, posterior.sizes["video"]))
+    fig = Figure(figsize=(3 * len(clips), 2.2 * len(names)))
+    grid = fig.subplots(len(names), len(clips), sharex=True, sharey="row", squeeze=False)
+    for row, name in zip(grid, names, strict=True):
+        for axes, clip in zip(row, clips, strict=True):
+            _band(axes, posterior[name].isel(video=clip).stack(all=("chain", "draw")).values)
+            axes.set_title(f"{name}, clip {clip}")
+    for axes in grid[-1]:
+        axes.set_xlabel("frame")
+    fig.suptitle(f"Codes of frames: the guide's means and {LEVEL:.0%} intervals")
+    return fig
+
+
+def _band(axes: "matplotlib.axes.Axes", values: np.ndarray) -> None:
+    """A line and a band for every feature of values (frames, features, draws)."""
+    frames = np.arange(1, len(values) + 1)
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=-1)
+    for feature in range(values.shape[1]):
+        colour = COLOURS[feature % len(COLOURS)]
+        axes.plot(frames, values[:, feature].mean(-1), color=colour)
+        axes.fill_between(frames, low[:, feature], high[:, feature], color=colour, alpha=0.25, lw=0)
+
+
+@styled
+def _prior(data: Any) -> "matplotlib.figure.Figure":
+    """Each site's values under the prior, and over all clips under the guide."""
+    from matplotlib.figure import Figure
+
+    names = list(data.posterior.data_vars)
+    fig = Figure(figsize=(3 * len(names), 2.4))
+    grid = fig.subplots(1, len(names), squeeze=False)[0]
+    for axes, name in zip(grid, names, strict=True):
+        groups = {"prior": data.prior[name], "guide, all clips": data.posterior[name]}
+        for number, (label, values) in enumerate(groups.items()):
+            axes.hist(
+                values.values.ravel(),
+                bins=60,
+                range=(-4, 4),
+                density=True,
+                histtype="step",
+                color=COLOURS[number],
+                label=label,
+            )
+        axes.set_title(name)
+        axes.set_yticks([])
+    grid[0].legend(loc="upper left", fontsize=7)
+    fig.suptitle("All entries of each site: the average posterior beside the prior")
+    return fig
+
+
+@styled
+def _pareto(found: Sequence[Importance]) -> "matplotlib.figure.Figure":
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=(6.5, 2.8))
+    left, right = fig.subplots(1, 2)
+    left.hist([one.pareto_k for one in found], bins=12, color=COLOURS[0])
+    left.axvline(GOOD, color="0.3", lw=1)
+    left.set(xlabel=f"Pareto k̂ (too large above {GOOD})", ylabel="clips")
+    sizes = list(found[0].bounds)
+    above = np.array([[one.bounds[size] - one.elbo for size in sizes] for one in found])
+    right.plot(sizes, above.T, color="0.8", lw=0.8)
+    right.plot(sizes, above.mean(0), color=COLOURS[1], marker="o", ms=4, label="mean of the clips")
+    right.set_xscale("log")
+    right.set(xlabel="importance weights", ylabel="nats above the ELBO")
+    right.legend()
+    return fig

@@ -1,0 +1,73 @@
+"""Pairs of model and guide whose encoder's outputs are parameters."""
+
+import pyro
+import torch
+from torch import nn
+
+from pyro_factor import VideoVAE
+
+VIDEOS, FRAMES, FEATURES = 2, 3, 4
+
+
+class FixedOutputs(nn.Module):
+    """An encoder whose loc and scale are free parameters, one for every frame of the batch.
+
+    Args:
+        copies: How often the batch repeats the clips that have the parameters.
+    """
+
+    def __init__(self, copies=1):
+        super().__init__()
+        self.copies = copies
+        self.loc = nn.Parameter(0.3 * torch.randn(VIDEOS * FRAMES, FEATURES))
+        self.log_scale = nn.Parameter(torch.randn(VIDEOS * FRAMES, FEATURES) - 1.5)
+
+    def forward(self, images):
+        return self.loc.repeat(self.copies, 1), self.log_scale.exp().repeat(self.copies, 1)
+
+
+class Ignores(nn.Module):
+    """A decoder that doesn't look at the code, so that only the KL has a gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(1, 2, 2))
+
+    def forward(self, h):
+        return self.logits.expand(len(h), 1, 2, 2)
+
+
+def pair(prior, beta=1.0, decoder=None, copies=1):
+    decoder = decoder or nn.Sequential(nn.Linear(FEATURES, 4), nn.Unflatten(1, (1, 2, 2)))
+    return VideoVAE(
+        prior,
+        FRAMES,
+        beta=beta,
+        encoder=FixedOutputs(copies),
+        decoder=decoder,
+        image_shape=(1, 2, 2),
+    )
+
+
+def estimates(elbo, vae, videos, repeats):
+    """Values and gradients in the guide's outputs: (repeats, 1 + entries)."""
+    rows = []
+    for _ in range(repeats):
+        vae.zero_grad()
+        loss = elbo(vae.model, vae.guide)(videos)
+        loss.backward()
+        encoder = vae.guide.encoder
+        gradients = [encoder.loc.grad.flatten(), encoder.log_scale.grad.flatten()]
+        rows.append(torch.cat([loss.detach().reshape(1), *gradients]))
+    return torch.stack(rows)
+
+
+def guide_that_depends_on_a_draw(x):
+    with pyro.plate("items", len(x)):
+        h = pyro.sample("h", pyro.distributions.Normal(x, 0.5))
+        pyro.sample("k", pyro.distributions.Normal(h, 0.5))
+
+
+def guide_of_laplace(x):
+    with pyro.plate("items", len(x)):
+        pyro.sample("h", pyro.distributions.Laplace(x, 0.5))
