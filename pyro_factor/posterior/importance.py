@@ -17,6 +17,7 @@ from .draws import draw
 from .inference_data import import_arviz
 
 DRAWN = 250  # draws of one clip at a time
+LEAST = 25  # weights to fit a tail to
 GOOD = 0.7  # the k̂ up to which importance sampling with the guide can be relied on
 
 
@@ -49,7 +50,7 @@ def importance(
     videos: Videos,
     *,
     num_samples: int = 1_000,
-    bounds: Sequence[int] = (1, 10, 100, 1_000),
+    bounds: Sequence[int] = (10, 100, 1_000),
     seed: int = 0,
     track: Track = untracked,
 ) -> list[Importance]:
@@ -58,7 +59,7 @@ def importance(
     Args:
         vae: The model; it is put into evaluation mode.
         videos: Clips (B, N, C, H, W).
-        num_samples: Weights for each clip, 25 or more.
+        num_samples: Weights for each clip, 25 or more, which a tail can be fitted to.
         bounds: Numbers of weights K for the bounds E log 1/K Σ w; those up to `num_samples`.
         seed: Seed of the draws.
         track: Shows progress.
@@ -71,7 +72,7 @@ def importance(
 
     Burda, Grosse and Salakhutdinov, arXiv:1509.00519; Yao et al., arXiv:1802.02538.
     """
-    require(num_samples >= 25, "num_samples", num_samples, "give 25 or more")
+    require(num_samples >= LEAST, "num_samples", num_samples, f"give {LEAST} or more")
     require(all(k >= 1 for k in bounds), "bounds", tuple(bounds), "give 1 or more")
     import_arviz()
     found = []

@@ -56,7 +56,7 @@ def posterior_data(
         InputError: A number that is no positive multiple of 4; clips of another shape or range.
     """
     arviz = import_arviz()
-    sizes = _sizes(num_samples, num_images)
+    sizes = check_sizes(num_samples, num_images)
     parts = list(_batches(vae, videos, sizes, seed))
     groups = {name: _joined([part[name] for part in parts]) for name in parts[0]}
     with torch.random.fork_rng(devices=[]):
@@ -118,7 +118,7 @@ def write_posterior(
     import_arviz()
     import h5netcdf  # type: ignore[import-untyped]
 
-    path, sizes, clips = Path(path), _sizes(num_samples, num_images), _videos(videos)
+    path, sizes, clips = Path(path), check_sizes(num_samples, num_images), _videos(videos)
     given = {"seed": seed, **_versions(), **(attributes or {})}
     with atomic(path) as temporary, h5netcdf.File(temporary, "w") as file:
         with torch.random.fork_rng(devices=[]):
@@ -203,7 +203,8 @@ def _dataset(group: Group, attributes: Mapping[str, Any]) -> Any:
     return xarray.Dataset(group, coordinates, attributes)
 
 
-def _sizes(num_samples: int, num_images: int) -> Sizes:
+def check_sizes(num_samples: int, num_images: int) -> Sizes:
+    """Raise `InputError` unless draws make four chains, and images are some of them."""
     for name, number in (("num_samples", num_samples), ("num_images", num_images)):
         advice = f"give a positive multiple of {CHAINS}, the number of chains"
         require(number > 0 and number % CHAINS == 0, name, number, advice)

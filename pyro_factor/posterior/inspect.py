@@ -12,8 +12,8 @@ from ..errors import require
 from ..evaluation.track import tracking
 from ..files import atomic, locked
 from ..inference.runs import Run
-from .importance import Importance, importance
-from .inference_data import write_posterior
+from .importance import LEAST, Importance, importance
+from .inference_data import check_sizes, import_arviz, write_posterior
 
 
 def inspect(
@@ -48,7 +48,10 @@ def inspect(
     Raises:
         InputError: A number is out of range; ArviZ is not installed.
     """
+    import_arviz()
     require(videos >= 1, "videos", videos, "give 1 or more")
+    require(num_weights >= LEAST, "num_weights", num_weights, f"give {LEAST} or more")
+    check_sizes(num_samples, num_images)
     folder, clips = Path(run.folder) / "posterior", unseen_clips(run, videos, split, seed)
     attributes = {"run": str(run.folder), "iteration": run.iteration, "split": split}
     with locked(folder), tracking(progress) as track:

@@ -1,0 +1,81 @@
+"""`pyro-factor posterior`: a run's file for ArviZ, its importance weights, the figures."""
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+from small_runs import command, small_run, small_vae
+
+from pyro_factor.errors import InputError
+from pyro_factor.inference import load_run
+from pyro_factor.posterior.importance import Importance
+from pyro_factor.posterior.inference_data import import_arviz
+from pyro_factor.posterior.inspect import inspect
+from pyro_factor.posterior.report import importance_table
+
+FEW = {"videos": 3, "num_samples": 8, "num_images": 4, "num_weights": 30, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("posterior") / "run"
+    small_run(folder, small_vae(), 3)
+    return folder
+
+
+def test_a_run_is_inspected(folder):
+    found = inspect(load_run(folder), **FEW)
+    written = json.loads((folder / "posterior" / "importance.json").read_text())
+    assert [one["pareto_k"] for one in written] == [one.pareto_k for one in found]
+    data = import_arviz().from_netcdf(folder / "posterior" / "posterior.nc")
+    assert data.posterior.sizes["video"] == 3
+    assert data.posterior.attrs["run"] == str(folder)
+    assert data.posterior.attrs["iteration"] == 3
+    # the clips of the file are those that were weighed
+    assert found == inspect(load_run(folder), **FEW)
+
+
+def test_the_command_prints_a_table_and_names_the_files(folder, capsys):
+    words = ["--videos", 3, "--samples", 8, "--images", 4, "--weights", 100]
+    assert command("posterior", folder, *words) == 0
+    out = capsys.readouterr().out
+    assert "3 clips, 100 importance weights each" in out
+    names = {path.name for path in (folder / "posterior").iterdir()} - {".lock"}
+    figures = {"codes.png", "prior.png", "pareto.png"}
+    assert names == figures | {"posterior.nc", "importance.json"}
+    for name in figures | {"posterior.nc"}:
+        assert name in out
+
+
+def test_the_table_fits_a_terminal():
+    found = [
+        Importance(-3000.0 - i, {10: -2990.0, 1_000: -2980.5}, k, 1_000)
+        for i, k in enumerate([0.2, 0.9])
+    ]
+    text = io.StringIO()
+    Console(file=text, width=80).print(importance_table(found))
+    assert max(map(len, text.getvalue().splitlines())) <= 80
+    assert "-3000.5" in text.getvalue()
+    assert "median 0.55; above 0.7: 1 of 2 clips" in " ".join(text.getvalue().split())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"videos": 0}, "videos: got 0"),
+        ({"num_samples": 9}, "num_samples: got 9"),
+        ({"num_weights": 3}, "num_weights: got 3; give 25 or more"),
+    ],
+)
+def test_bad_numbers_are_named_before_anything_is_written(tmp_path, options, message):
+    run = small_run(tmp_path, small_vae(), 1)
+    with pytest.raises(InputError, match=message):
+        inspect(run, **FEW | options)
+    assert not (tmp_path / "posterior").exists()
+
+
+def test_an_absent_library_is_named(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "arviz", None)
+    with pytest.raises(InputError, match=r"pip install 'pyro-factor\[posterior\]'"):
+        import_arviz()
