@@ -70,7 +70,7 @@ def shortened(words, root):
     if words[0] == "race":
         text = text.replace("--videos 8", "") + f" {QUICK} --seeds 0 --clips 60 --points 0"
     if words[0] == "posterior":
-        text += " --videos 2 --samples 4 --images 4 --weights 25"
+        text += " --videos 2 --samples 4 --images 4 --weights 25 --simulated 4"
     if words[0] == "variance":
         text += " --draws 8 --clips 2 --no-sweeps"
     if words[0] == "train" and "--resume" not in words:

@@ -21,6 +21,8 @@ class Posterior:
     """Those of them for which frames are drawn too."""
     weights: int = 1_000
     """Importance weights of each clip."""
+    simulated: int = 200
+    """Clips drawn from the model, to see whether the guide's intervals hold their codes."""
     split: Literal["test", "validation"] = "test"
     """Which digits."""
     seed: int = 0
@@ -34,11 +36,15 @@ class Posterior:
         """Run the command."""
         from rich.console import Console
 
+        from ..errors import require
         from ..inference.hardware import choose_device
         from ..inference.runs import load_run
+        from .calibration import calibrate
         from .inspect import inspect
-        from .report import importance_table, posterior_figures
+        from .report import calibration_table, importance_table, posterior_figures
 
+        # before minutes of drawing
+        require(self.simulated >= 2, "simulated", self.simulated, "give 2 or more")
         run = load_run(self.run, data_root=self.data_root)
         run.vae.to(choose_device(self.device))
         found = inspect(
@@ -50,8 +56,10 @@ class Posterior:
             split=self.split,
             seed=self.seed,
         )
+        calibration = calibrate(run.vae, videos=self.simulated, seed=self.seed)
         Console().print(importance_table(found))
+        Console().print(calibration_table(calibration))
         folder = self.run / "posterior"
         print(folder / "posterior.nc")
-        for path in posterior_figures(folder / "posterior.nc", found, folder):
+        for path in posterior_figures(folder / "posterior.nc", found, calibration, folder):
             print(path)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..evaluation.intervals import mean
 from ..evaluation.style import COLOURS, save, styled
+from .calibration import LEVELS, Calibration
 from .importance import GOOD, Importance
 from .inference_data import import_arviz
 
@@ -47,19 +48,53 @@ def importance_table(found: Sequence[Importance]) -> "rich.table.Table":
     return table
 
 
-def posterior_figures(file: Path, found: Sequence[Importance], folder: Path) -> list[Path]:
-    """Draw codes through time with their intervals, prior beside posterior, and Pareto's k̂.
+def calibration_table(calibration: Calibration) -> "rich.table.Table":
+    """How often the guide's intervals hold codes that the model drew, site by site.
+
+    Args:
+        calibration: As `calibrate` returns it.
+
+    Returns:
+        Something that rich prints.
+    """
+    from rich.table import Table
+
+    clips = len(next(iter(calibration.scores.values())))
+    title = f"{clips} clips drawn from the model: are their codes in the guide's intervals?"
+    table = Table(title=title, title_justify="left")
+    table.add_column("site")
+    for level in LEVELS:
+        table.add_column(f"{level:.0%} intervals", justify="right")
+    table.add_column("error / scale", justify="right")
+    table.add_column("uniform ranks, p", justify="right")
+    for site in calibration.scores:
+        covered = [f"{calibration.coverage(site, level):.1%}" for level in LEVELS]
+        spread, p = calibration.spread(site), calibration.uniformity(site)
+        table.add_row(site, *covered, f"{spread:.2f}", f"{p:.2g}")
+    return table
+
+
+def posterior_figures(
+    file: Path, found: Sequence[Importance], calibration: Calibration, folder: Path
+) -> list[Path]:
+    """Draw codes with their intervals, prior beside posterior, Pareto's k̂, and ranks.
 
     Args:
         file: What `write_posterior` wrote.
         found: What the importance weights say.
+        calibration: What simulated clips say.
         folder: Where the figures go.
 
     Returns:
         The figures' files.
     """
     data = import_arviz().from_netcdf(file)
-    drawn = {"codes": _codes(data), "prior": _prior(data), "pareto": _pareto(found)}
+    drawn = {
+        "codes": _codes(data),
+        "prior": _prior(data),
+        "pareto": _pareto(found),
+        "ranks": _ranks(calibration),
+    }
     return [save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
 
 
@@ -135,4 +170,20 @@ def _pareto(found: Sequence[Importance]) -> "matplotlib.figure.Figure":
     right.set_xscale("log")
     right.set(xlabel="importance weights", ylabel="nats above the ELBO")
     right.legend()
+    return fig
+
+
+@styled
+def _ranks(calibration: Calibration) -> "matplotlib.figure.Figure":
+    from matplotlib.figure import Figure
+
+    sites = list(calibration.scores)
+    fig = Figure(figsize=(3 * len(sites), 2.4))
+    for axes, site in zip(fig.subplots(1, len(sites), squeeze=False)[0], sites, strict=True):
+        axes.hist(calibration.ranks(site).ravel(), bins=20, range=(0, 1), density=True)
+        axes.axhline(1, color="0.3", lw=1)
+        axes.set_title(site)
+        axes.set_xlabel("rank under the guide")
+        axes.set_yticks([])
+    fig.suptitle("Ranks of codes that the model drew: flat if the guide is the posterior")
     return fig

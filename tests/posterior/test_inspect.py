@@ -37,12 +37,13 @@ def test_a_run_is_inspected(folder):
 
 
 def test_the_command_prints_a_table_and_names_the_files(folder, capsys):
-    words = ["--videos", 3, "--samples", 8, "--images", 4, "--weights", 100]
+    words = ["--videos", 3, "--samples", 8, "--images", 4, "--weights", 100, "--simulated", 40]
     assert command("posterior", folder, *words) == 0
     out = capsys.readouterr().out
     assert "3 clips, 100 importance weights each" in out
+    assert "40 clips drawn from the model" in out
     names = {path.name for path in (folder / "posterior").iterdir()} - {".lock"}
-    figures = {"codes.png", "prior.png", "pareto.png"}
+    figures = {"codes.png", "prior.png", "pareto.png", "ranks.png"}
     assert names == figures | {"posterior.nc", "importance.json"}
     for name in figures | {"posterior.nc"}:
         assert name in out

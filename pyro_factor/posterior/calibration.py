@@ -1,0 +1,114 @@
+"""Simulation-based calibration: does the guide cover codes that the model itself drew?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from pyro import poutine
+from torch import Tensor
+
+from ..errors import require
+from ..models.video_vae import VideoVAE
+
+LEVELS = (0.5, 0.9)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How the guide did on clips whose codes are known.
+
+    Args:
+        scores: By site, (true value - guide's mean) / guide's scale of every entry, (B, entries):
+            standard Normal if the guide is the posterior.
+    """
+
+    scores: Mapping[str, Float[np.ndarray, "videos _"]]
+
+    def ranks(self, site: str) -> Float[np.ndarray, "videos _"]:
+        """The guide's distribution function at the true values: uniform if it is the posterior."""
+        from scipy.special import ndtr
+
+        return ndtr(self.scores[site])
+
+    def coverage(self, site: str, level: float) -> float:
+        """How often the guide's central intervals of a level hold the true values."""
+        return float(np.mean(np.abs(2 * self.ranks(site) - 1) <= level))
+
+    def spread(self, site: str) -> float:
+        """The root mean square of the scores: 1 if calibrated, 2 if intervals are half as wide."""
+        return float(np.sqrt(np.square(self.scores[site]).mean()))
+
+    def uniformity(self, site: str) -> float:
+        """The p-value of Kolmogorov and Smirnov's test that the ranks are uniform.
+
+        Entries of one clip depend on each other, so one entry of each clip is tested, in turn.
+        """
+        from scipy.stats import kstest
+
+        ranks = self.ranks(site)
+        entries = np.arange(len(ranks)) % ranks.shape[1]
+        return float(kstest(ranks[np.arange(len(ranks)), entries], "uniform").pvalue)
+
+
+@torch.no_grad()
+def calibrate(
+    vae: VideoVAE,
+    *,
+    videos: int = 200,
+    num_frames: int | None = None,
+    seed: int = 0,
+    batch_size: int = 32,
+) -> Calibration:
+    """Draw codes from the prior and clips from the decoder, and ask the guide for the codes.
+
+    Args:
+        vae: The model; it is put into evaluation mode.
+        videos: Clips, 2 or more.
+        num_frames: Frames of each; the model's own number unless given.
+        seed: Seed of the draws.
+        batch_size: Clips at a time.
+
+    Returns:
+        The guide's scores by site.
+
+    Raises:
+        InputError: A number is out of range.
+        NotGaussianPrior: The prior has global draws and isn't Gaussian.
+
+    Talts et al., arXiv:1804.06788; for Gaussian guides the rank statistic's limit is in closed
+    form, so that no draws of the guide are needed.
+    """
+    require(videos >= 2, "videos", videos, "give 2 or more")
+    num_frames = vae.num_frames if num_frames is None else num_frames
+    require(num_frames >= 1, "num_frames", num_frames, "give 1 or more")
+    vae.eval()
+    parts: dict[str, list[Tensor]] = {}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for numbers in torch.arange(videos).split(batch_size):
+            for name, scores in _scores(vae, len(numbers), num_frames).items():
+                parts.setdefault(name, []).append(scores)
+    return Calibration({name: torch.cat(found).numpy(force=True) for name, found in parts.items()})
+
+
+def _scores(vae: VideoVAE, videos: int, num_frames: int) -> dict[str, Tensor]:
+    reader = vae.model.reader
+    layout = reader.layout(num_frames)
+    sample = reader.sampler(num_frames, like=next(vae.model.decoder.parameters()))
+    with poutine.block(), reader.clips(videos, num_frames):
+        trace = poutine.trace(sample).get_trace()
+    true: dict[str, Any] = {draw.name: trace.nodes[draw.name]["value"] for draw in layout.draws}
+    codes = layout.stack({draw.name: true[draw.name] for draw in layout.frame_draws})
+    clips = torch.bernoulli(vae.decode(codes))
+    q = vae.encode(clips)
+    found = {}
+    for draw in layout.frame_draws:
+        loc, scale = layout.take(q.loc, draw), layout.take(q.scale, draw)
+        found[draw.name] = ((true[draw.name] - loc) / scale).reshape(videos, -1)
+    for name, posterior in vae.global_posterior(clips).items():
+        distance = true[name].reshape(videos, -1) - posterior.loc
+        found[name] = distance / posterior.scale.reshape(videos, -1)
+    return found

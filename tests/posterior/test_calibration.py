@@ -1,0 +1,85 @@
+"""Calibration where the posterior is known: a decoder that ignores the codes leaves the prior."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+from small_pairs import FRAMES, Ignores
+from small_runs import small_vae
+from torch import nn
+
+from pyro_factor import VideoVAE, gallery, priors
+from pyro_factor.errors import InputError
+from pyro_factor.posterior.calibration import calibrate
+
+
+class Constant(nn.Module):
+    """An encoder that believes the same of every frame."""
+
+    def __init__(self, loc, scale):
+        super().__init__()
+        self.loc, self.scale = loc, scale
+
+    def forward(self, images):
+        return torch.full((len(images), 4), self.loc), torch.full((len(images), 4), self.scale)
+
+
+def ignorant(loc, scale):
+    encoder, decoder = Constant(loc, scale), Ignores()
+    networks = {"encoder": encoder, "decoder": decoder, "image_shape": (1, 2, 2)}
+    return VideoVAE(priors.independent, FRAMES, **networks)
+
+
+ENTRIES = 500 * FRAMES * 4
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5, 2.0])
+def test_coverage_is_what_it_must_be(scale):
+    found = calibrate(ignorant(0.0, scale), videos=500)
+    for level in (0.5, 0.9):
+        expected = 2 * norm.cdf(scale * norm.ppf((1 + level) / 2)) - 1
+        # independent entries: five standard errors, a chance of 6e-7 each
+        error = math.sqrt(expected * (1 - expected) / ENTRIES)
+        assert abs(found.coverage("h", level) - expected) < 5 * error
+    assert abs(found.spread("h") * scale - 1) < 5 / math.sqrt(2 * ENTRIES)
+    if scale == 1:
+        assert found.uniformity("h") > 1e-4
+        assert found.ranks("h").mean() == pytest.approx(0.5, abs=5 / math.sqrt(12 * ENTRIES))
+    else:
+        assert found.uniformity("h") < 1e-4
+
+
+def test_a_shifted_guide_is_seen():
+    found = calibrate(ignorant(0.5, 1.0), videos=500)
+    assert found.uniformity("h") < 1e-6
+    assert found.scores["h"].mean() == pytest.approx(-0.5, abs=5 / math.sqrt(ENTRIES))
+
+
+def test_global_draws_have_scores_too():
+    found = calibrate(small_vae(), videos=5)
+    assert {name: scores.shape for name, scores in found.scores.items()} == {
+        "hs": (5, 8),
+        "ht": (5, 8),
+        "hs0": (5, 2),
+    }
+    assert all(np.isfinite(scores).all() for scores in found.scores.values())
+
+
+def test_priors_by_frame_and_another_length():
+    found = calibrate(small_vae(gallery.laplace_walk), videos=3, num_frames=6)
+    assert found.scores["ht_5"].shape == (3, 4)
+
+
+def test_the_same_seed_gives_the_same_scores():
+    vae = small_vae()
+    first, second = (calibrate(vae, videos=4).scores["hs"] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_bad_numbers_are_named():
+    with pytest.raises(InputError, match="videos: got 1; give 2 or more"):
+        calibrate(small_vae(), videos=1)
+    with pytest.raises(InputError, match="num_frames: got 0"):
+        calibrate(small_vae(), num_frames=0)
