@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from pyro import poutine
 from torch import Tensor
+from torch.distributions import MultivariateNormal
 
 from ..inference.terms import is_exact_conditional, latent_sites, prior_terms
 from ..models.video_model import PriorAlone
@@ -68,6 +69,34 @@ def draw(vae: VideoVAE, videos: Videos, num_samples: int, batch_size: int = 512)
         for name, site in latent_sites(guide).items()
     }
     return Draws(sites, codes, log_likelihood(vae, videos, codes, batch_size), _terms(guide, model))
+
+
+@torch.no_grad()
+def smoothed_log_weights(
+    vae: VideoVAE, videos: Videos, num_samples: int, batch_size: int = 512
+) -> Float[Tensor, "draws videos"]:
+    """Log importance weights of draws from the guide's factors combined with the prior's form.
+
+    q(h | x) ∝ p(h) ∏_i N(h_i; μ(x_i), σ²(x_i)): Gaussian, with the correlations between frames that
+    the guide itself lacks.
+
+    Args:
+        vae: The model, in evaluation mode.
+        videos: Clips (B, N, C, H, W).
+        num_samples: Draws for each clip.
+        batch_size: Frames decoded at a time.
+
+    Returns:
+        log p(x, h) - log q(h | x), in nats.
+
+    Raises:
+        NotGaussianPrior: The prior has no Gaussian form; the draw is named.
+    """
+    joint, form = vae.smooth(videos), vae.model.reader.form(videos.shape[1])
+    codes = joint.sample(num_samples)
+    guide = MultivariateNormal(joint.loc.flatten(-2), joint.covariance)
+    likelihood = log_likelihood(vae, videos, codes.to(videos.dtype), batch_size).sum(-1)
+    return likelihood + form.log_prob(codes) - guide.log_prob(codes.flatten(-2))
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
 """How far the guide is from the posterior, by importance weights p(x, h) / q(h | x)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from ..errors import require
 from ..evaluation.track import Track, untracked
 from ..models.video_vae import VideoVAE
 from ..models.videos import Videos
-from .draws import draw
+from .draws import draw, smoothed_log_weights
 from .inference_data import import_arviz
 
 DRAWN = 250  # draws of one clip at a time
@@ -49,6 +49,7 @@ def importance(
     vae: VideoVAE,
     videos: Videos,
     *,
+    guide: str = "own",
     num_samples: int = 1_000,
     bounds: Sequence[int] = (10, 100, 1_000),
     seed: int = 0,
@@ -59,6 +60,7 @@ def importance(
     Args:
         vae: The model; it is put into evaluation mode.
         videos: Clips (B, N, C, H, W).
+        guide: "own", or "smoothed": its factors combined with the prior's Gaussian form.
         num_samples: Weights for each clip, 25 or more, which a tail can be fitted to.
         bounds: Numbers of weights K for the bounds E log 1/K Σ w; those up to `num_samples`.
         seed: Seed of the draws.
@@ -68,19 +70,22 @@ def importance(
         One for each clip.
 
     Raises:
-        InputError: Too few weights; ArviZ is not installed.
+        InputError: Too few weights; an unknown guide; ArviZ is not installed.
+        NotGaussianPrior: The prior has no form to combine the factors with.
 
     Burda, Grosse and Salakhutdinov, arXiv:1509.00519; Yao et al., arXiv:1802.02538.
     """
     require(num_samples >= LEAST, "num_samples", num_samples, f"give {LEAST} or more")
+    require(guide in GUIDES, "guide", guide, f"choose from {', '.join(GUIDES)}")
     require(all(k >= 1 for k in bounds), "bounds", tuple(bounds), "give 1 or more")
     import_arviz()
     found = []
-    for number in track(range(len(videos)), len(videos), "Weighing draws"):
+    for number in track(range(len(videos)), len(videos), f"Weighing draws, {guide}"):
         with torch.random.fork_rng(devices=[]):
             sequence = np.random.SeedSequence(seed, spawn_key=(number,))
             torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
-            log_weights = _log_weights(vae.eval(), videos[number : number + 1], num_samples)
+            video = videos[number : number + 1]
+            log_weights = _log_weights(GUIDES[guide], vae.eval(), video, num_samples)
         found.append(weigh(log_weights, bounds))
     return found
 
@@ -99,7 +104,18 @@ def bound(log_weights: Float[np.ndarray, "draws"], size: int) -> float:
     return float(np.mean(np.logaddexp.reduce(groups, axis=1) - math.log(size)))
 
 
-def _log_weights(vae: VideoVAE, video: Tensor, num_samples: int) -> Float[np.ndarray, "draws"]:
+def _log_weights(
+    guide: Callable[..., Tensor], vae: VideoVAE, video: Tensor, num_samples: int
+) -> Float[np.ndarray, "draws"]:
     sizes = [DRAWN] * (num_samples // DRAWN) + [num_samples % DRAWN] * (num_samples % DRAWN > 0)
-    parts = [draw(vae, video, size).log_weight[:, 0] for size in sizes]
-    return torch.cat(parts).double().numpy(force=True)
+    return torch.cat([guide(vae, video, size)[:, 0] for size in sizes]).double().numpy(force=True)
+
+
+def _own_log_weights(vae: VideoVAE, video: Tensor, num_samples: int) -> Tensor:
+    return draw(vae, video, num_samples).log_weight
+
+
+GUIDES: dict[str, Callable[..., Tensor]] = {
+    "own": _own_log_weights,
+    "smoothed": smoothed_log_weights,
+}

@@ -1,7 +1,8 @@
 """From a trained run to what its guide believes of test clips, and how wrong it is."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ..errors import require
 from ..evaluation.track import tracking
 from ..files import atomic, locked
 from ..inference.runs import Run
+from ..models import NotGaussianPrior
 from .importance import LEAST, Importance, importance
 from .inference_data import check_sizes, import_arviz, write_posterior
 
@@ -26,7 +28,7 @@ def inspect(
     split: str = "test",
     seed: int = 0,
     progress: bool = True,
-) -> list[Importance]:
+) -> dict[str, list[Importance]]:
     """Draw from the guide for some clips, and weigh the draws.
 
     Into the run folder: posterior/posterior.nc, which `arviz.from_netcdf` reads, and
@@ -43,7 +45,8 @@ def inspect(
         progress: Whether to show progress.
 
     Returns:
-        What the importance weights say of each clip.
+        What the importance weights say of each clip, by guide: `own`, and where the prior is
+        Gaussian `smoothed`.
 
     Raises:
         InputError: A number is out of range; ArviZ is not installed.
@@ -65,7 +68,10 @@ def inspect(
             attributes=attributes,
             track=track,
         )
-        found = importance(run.vae, clips.videos, num_samples=num_weights, seed=seed, track=track)
+        given = {"num_samples": num_weights, "seed": seed, "track": track}
+        found = {"own": importance(run.vae, clips.videos, **given)}  # type: ignore[arg-type]
+        with suppress(NotGaussianPrior):
+            found["smoothed"] = importance(run.vae, clips.videos, guide="smoothed", **given)  # type: ignore[arg-type]
         _write(found, folder / "importance.json")
     return found
 
@@ -77,7 +83,7 @@ def unseen_clips(run: Run, videos: int, split: str, seed: int) -> Clips:
     return data.batch(videos, torch.Generator(device).manual_seed(seed))
 
 
-def _write(found: Sequence[Importance], path: Path) -> None:
+def _write(found: Mapping[str, Sequence[Importance]], path: Path) -> None:
     with atomic(path) as temporary:
-        records = [asdict(one) | {"gap": one.gap} for one in found]
+        records = {guide: [asdict(one) for one in each] for guide, each in found.items()}
         temporary.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")

@@ -1,13 +1,13 @@
 """What the guide believes and how wrong it is, as a table and figures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..evaluation.intervals import mean
-from ..evaluation.style import COLOURS, save, styled
+from ..evaluation.style import COLOURS, MARKERS, save, styled
 from .calibration import LEVELS, Calibration
 from .importance import GOOD, Importance
 from .inference_data import import_arviz
@@ -21,8 +21,8 @@ SHOWN = 3  # clips in the figure of codes
 LEVEL = 0.9
 
 
-def importance_table(found: Sequence[Importance]) -> "rich.table.Table":
-    """The mean over clips of the ELBO and of the bounds, and how many k̂ are too large.
+def importance_table(found: Mapping[str, Sequence[Importance]]) -> "rich.table.Table":
+    """The mean over clips of the ELBO and of the bounds, and how many k̂ are too large, by guide.
 
     Args:
         found: As `inspect` returns it.
@@ -32,20 +32,36 @@ def importance_table(found: Sequence[Importance]) -> "rich.table.Table":
     """
     from rich.table import Table
 
-    title = f"{len(found)} clips, {found[0].num_samples:,} importance weights each"
+    own = found["own"]
+    title = (
+        f"Bounds of log p(x), nats per video: {len(own)} clips, {own[0].num_samples:,} draws each"
+    )
     table = Table(title=title, title_justify="left")
-    table.add_column("bound of log p(x), nats per video")
-    table.add_column("mean", justify="right")
-    table.add_column("above the ELBO", justify="right")
-    table.add_row("ELBO", f"{np.mean([one.elbo for one in found]):.1f}", "")
-    for size in found[0].bounds:
-        above = mean(np.array([one.bounds[size] - one.elbo for one in found]))
-        value = np.mean([one.bounds[size] for one in found])
-        table.add_row(f"{size:,} weights", f"{value:.1f}", f"{above:.2f}")
-    large = sum(one.pareto_k > GOOD for one in found)
-    middle = np.median([one.pareto_k for one in found])
-    table.caption = f"Pareto k̂: median {middle:.2f}; above {GOOD}: {large} of {len(found)} clips"
+    table.add_column("")
+    for guide in found:
+        table.add_column(f"{guide} guide", justify="right")
+    table.add_row("ELBO", *(_difference(each, own, None) for each in found.values()))
+    for size in own[0].bounds:
+        cells = (_difference(each, own, size) for each in found.values())
+        table.add_row(f"{size:,} weights", *cells)
+    table.add_section()
+    middle = (f"{np.median([one.pareto_k for one in each]):.2f}" for each in found.values())
+    table.add_row("Pareto k̂, median", *middle)
+    large = (
+        f"{sum(one.pareto_k > GOOD for one in each)} of {len(each)}" for each in found.values()
+    )
+    table.add_row(f"clips with k̂ above {GOOD}", *large)
     return table
+
+
+def _difference(each: Sequence[Importance], own: Sequence[Importance], size: int | None) -> str:
+    """A mean bound, and how far it is above the own guide's ELBO, clip by clip."""
+    values = np.array([one.elbo if size is None else one.bounds[size] for one in each])
+    above = mean(values - np.array([one.elbo for one in own]))
+    if above.value == 0:
+        return f"{values.mean():.1f}"
+    half = above.high - above.value
+    return f"{values.mean():.1f}  ({above.value:+.1f} ± {half:.1f})"
 
 
 def calibration_table(calibration: Calibration) -> "rich.table.Table":
@@ -75,7 +91,7 @@ def calibration_table(calibration: Calibration) -> "rich.table.Table":
 
 
 def posterior_figures(
-    file: Path, found: Sequence[Importance], calibration: Calibration, folder: Path
+    file: Path, found: Mapping[str, Sequence[Importance]], calibration: Calibration, folder: Path
 ) -> list[Path]:
     """Draw codes with their intervals, prior beside posterior, Pareto's k̂, and ranks.
 
@@ -155,20 +171,25 @@ def _prior(data: Any) -> "matplotlib.figure.Figure":
 
 
 @styled
-def _pareto(found: Sequence[Importance]) -> "matplotlib.figure.Figure":
+def _pareto(found: Mapping[str, Sequence[Importance]]) -> "matplotlib.figure.Figure":
     from matplotlib.figure import Figure
 
     fig = Figure(figsize=(6.5, 2.8))
     left, right = fig.subplots(1, 2)
-    left.hist([one.pareto_k for one in found], bins=12, color=COLOURS[0])
+    largest = max(one.pareto_k for each in found.values() for one in each)
+    sizes = list(found["own"][0].bounds)
+    elbos = np.array([one.elbo for one in found["own"]])
+    for number, (guide, each) in enumerate(found.items()):
+        style = {"color": COLOURS[number], "label": f"{guide} guide"}
+        spread = (min(0.0, *(one.pareto_k for one in each)), max(largest, 1.0))
+        left.hist([one.pareto_k for one in each], bins=20, range=spread, alpha=0.6, **style)
+        above = np.array([[one.bounds[size] for size in sizes] for one in each]) - elbos[:, None]
+        right.plot(sizes, above.T, color=COLOURS[number], alpha=0.2, lw=0.8)
+        right.plot(sizes, above.mean(0), marker=MARKERS[number], ms=4, **style)
     left.axvline(GOOD, color="0.3", lw=1)
     left.set(xlabel=f"Pareto k̂ (too large above {GOOD})", ylabel="clips")
-    sizes = list(found[0].bounds)
-    above = np.array([[one.bounds[size] - one.elbo for size in sizes] for one in found])
-    right.plot(sizes, above.T, color="0.8", lw=0.8)
-    right.plot(sizes, above.mean(0), color=COLOURS[1], marker="o", ms=4, label="mean of the clips")
     right.set_xscale("log")
-    right.set(xlabel="importance weights", ylabel="nats above the ELBO")
+    right.set(xlabel="importance weights", ylabel="nats above the own guide's ELBO")
     right.legend()
     return fig
 

@@ -4,26 +4,13 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from scipy.stats import norm
-from small_pairs import FRAMES, Ignores
+from small_pairs import FRAMES, Constant, Ignores
 from small_runs import small_vae
-from torch import nn
 
 from pyro_factor import VideoVAE, gallery, priors
 from pyro_factor.errors import InputError
 from pyro_factor.posterior.calibration import calibrate
-
-
-class Constant(nn.Module):
-    """An encoder that believes the same of every frame."""
-
-    def __init__(self, loc, scale):
-        super().__init__()
-        self.loc, self.scale = loc, scale
-
-    def forward(self, images):
-        return torch.full((len(images), 4), self.loc), torch.full((len(images), 4), self.scale)
 
 
 def ignorant(loc, scale):

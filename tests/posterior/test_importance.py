@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from small_pairs import FRAMES, Constant, Ignores
 from small_runs import small_data, small_vae
 
+from pyro_factor import VideoVAE, priors
 from pyro_factor.errors import InputError
 from pyro_factor.inference import AnalyticKL_ELBO
 from pyro_factor.posterior.importance import GOOD, bound, importance, weigh
@@ -71,9 +73,39 @@ def test_the_same_seed_gives_the_same_weights():
     assert importance(vae, videos, num_samples=30) == importance(vae, videos, num_samples=30)
 
 
+@pytest.mark.parametrize("prior", [priors.factored, priors.slow])
+def test_smoothing_factors_that_know_nothing_gives_the_prior(prior):
+    # a decoder that ignores the codes leaves the prior as the posterior
+    networks = {"encoder": Constant(0.0, 1e4), "decoder": Ignores(), "image_shape": (1, 2, 2)}
+    vae, videos = VideoVAE(prior, FRAMES, **networks), torch.rand(2, FRAMES, 1, 2, 2)
+    for one in importance(vae, videos, guide="smoothed", num_samples=100):
+        assert one.gap == pytest.approx(0, abs=1e-3)
+        assert one.elbo == pytest.approx(FRAMES * 4 * math.log(0.5), abs=1e-3)
+
+
+def test_smoothing_is_the_posterior_of_a_gaussian_pair():
+    """Factors N(μ_i, σ²) that are the likelihood, up to a constant: the weights are all equal."""
+    vae = small_vae(priors.factored).eval()
+    videos = small_data().batch(1, torch.Generator().manual_seed(0)).videos
+    with torch.no_grad():
+        q = vae.encode(videos)
+    codes = vae.smooth(videos).sample(50)
+    form, joint = vae.model.reader.form(4), vae.smooth(videos)
+    guide = torch.distributions.MultivariateNormal(joint.loc.flatten(-2), joint.covariance)
+    factors = torch.distributions.Normal(q.loc.double(), q.scale.double())
+    with torch.no_grad():
+        weights = form.log_prob(codes) + factors.log_prob(codes).sum((-2, -1))
+        weights = weights - guide.log_prob(codes.flatten(-2))
+    assert float(weights.std()) < 1e-6 * float(weights.abs().mean())
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"num_samples": 24}, "num_samples: got 24"), ({"bounds": (0,)}, r"bounds: got \(0,\)")],
+    [
+        ({"guide": "best"}, "guide: got 'best'; choose from own, smoothed"),
+        ({"num_samples": 24}, "num_samples: got 24"),
+        ({"bounds": (0,)}, r"bounds: got \(0,\)"),
+    ],
 )
 def test_bad_numbers_are_named(options, message):
     with pytest.raises(InputError, match=message):

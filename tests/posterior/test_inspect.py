@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 from small_runs import command, small_run, small_vae
 
+from pyro_factor import gallery
 from pyro_factor.errors import InputError
 from pyro_factor.inference import load_run
 from pyro_factor.posterior.importance import Importance
@@ -27,7 +28,9 @@ def folder(tmp_path_factory):
 def test_a_run_is_inspected(folder):
     found = inspect(load_run(folder), **FEW)
     written = json.loads((folder / "posterior" / "importance.json").read_text())
-    assert [one["pareto_k"] for one in written] == [one.pareto_k for one in found]
+    assert written.keys() == found.keys() == {"own", "smoothed"}
+    for guide, each in found.items():
+        assert [one["pareto_k"] for one in written[guide]] == [one.pareto_k for one in each]
     data = import_arviz().from_netcdf(folder / "posterior" / "posterior.nc")
     assert data.posterior.sizes["video"] == 3
     assert data.posterior.attrs["run"] == str(folder)
@@ -40,7 +43,7 @@ def test_the_command_prints_a_table_and_names_the_files(folder, capsys):
     words = ["--videos", 3, "--samples", 8, "--images", 4, "--weights", 100, "--simulated", 40]
     assert command("posterior", folder, *words) == 0
     out = capsys.readouterr().out
-    assert "3 clips, 100 importance weights each" in out
+    assert "3 clips, 100 draws each" in out
     assert "40 clips drawn from the model" in out
     names = {path.name for path in (folder / "posterior").iterdir()} - {".lock"}
     figures = {"codes.png", "prior.png", "pareto.png", "ranks.png"}
@@ -50,15 +53,21 @@ def test_the_command_prints_a_table_and_names_the_files(folder, capsys):
 
 
 def test_the_table_fits_a_terminal():
-    found = [
-        Importance(-3000.0 - i, {10: -2990.0, 1_000: -2980.5}, k, 1_000)
-        for i, k in enumerate([0.2, 0.9])
-    ]
+    ks = [0.2, 0.9]
+    own = [Importance(-3000.0 - i, {1_000: -2980.5}, k, 1_000) for i, k in enumerate(ks)]
+    smoothed = [Importance(-2999.0, {1_000: -2979.5}, 0.1, 1_000)] * 2
     text = io.StringIO()
-    Console(file=text, width=80).print(importance_table(found))
-    assert max(map(len, text.getvalue().splitlines())) <= 80
-    assert "-3000.5" in text.getvalue()
-    assert "median 0.55; above 0.7: 1 of 2 clips" in " ".join(text.getvalue().split())
+    Console(file=text, width=80).print(importance_table({"own": own, "smoothed": smoothed}))
+    told = text.getvalue()
+    assert max(map(len, told.splitlines())) <= 80
+    # clip by clip: 1 and 2 nats above the own guide's ELBO
+    for number in ("-3000.5", "+1.5 ±", "0.55", "1 of 2", "0 of 2"):
+        assert number in told
+
+
+def test_a_prior_that_is_not_gaussian_has_its_own_guide_alone(tmp_path):
+    run = small_run(tmp_path, small_vae(gallery.laplace_walk), 1)
+    assert inspect(run, **FEW).keys() == {"own"}
 
 
 @pytest.mark.parametrize(
