@@ -47,6 +47,19 @@ def test_the_blocks_of_the_page_on_priors_run_and_raise_what_it_says():
     assert names["later"].loc.shape == (2, 20, 2)
 
 
+def test_the_blocks_of_the_page_on_the_posterior_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (README.parent / "docs/posterior.md").read_text()
+    names: dict = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(block, "docs/posterior.md", "exec"), names)
+    assert len(names["summary"]) == 12
+    assert names["data"].posterior.sizes["video"] == 6
+    # every group that the page names, and no other
+    listed = re.findall(r"^\| (`\w+`.*?) \|", text, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", " ".join(listed))) == set(names["data"].groups())
+
+
 def write_idx(path, array):
     header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
     path.write_bytes(gzip.compress(header + array.tobytes()))

@@ -31,7 +31,7 @@ def variance_figures(rows: Sequence[Row], folder: Path) -> list[Path]:
 def _training(rows: Sequence[Row]) -> "matplotlib.figure.Figure":
     from matplotlib.figure import Figure
 
-    fig = Figure(figsize=(9, 3.4))
+    fig = Figure(figsize=(10, 3.4))
     sources, ratios = fig.subplots(1, 2)
     lines = {
         "reconstruction": ("analytic", "reconstruction", "variance"),
@@ -52,8 +52,11 @@ def _training(rows: Sequence[Row]) -> "matplotlib.figure.Figure":
         axes.set_xscale("symlog", linthresh=10)
         axes.set_yscale("log")
         axes.set_xlabel("iterations of training")
+        axes.set_xlim(left=-2)
         _mark(axes, [row.point for row in rows])
-        axes.legend()
+    sources.legend()
+    ratios.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    _plain(ratios)
     return fig
 
 
@@ -80,6 +83,7 @@ def _sweeps(rows: Sequence[Row]) -> "matplotlib.figure.Figure":
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.axhline(1, color="0.4", lw=0.8)
+        _plain(axes)
         if study != "scales":
             _mark(axes, [row.point for row in pick(rows, study=study)])
     for axes in list(grid.flat)[len(places) :]:
@@ -93,6 +97,14 @@ def _mark(axes: "matplotlib.axes.Axes", points: Sequence[float]) -> None:
     places = sorted(set(points))
     axes.set_xticks(places, [f"{point:,g}" for point in places], minor=False)
     axes.xaxis.minorticks_off()
+
+
+def _plain(axes: "matplotlib.axes.Axes") -> None:
+    """Numbers on the axis of ratios, not powers of ten."""
+    from matplotlib.ticker import LogFormatter
+
+    axes.yaxis.set_major_formatter("{x:,g}")
+    axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
 
 
 def _line(

@@ -85,7 +85,8 @@ def _costs(rows: Sequence[Row]) -> "rich.table.Table":
 
 def _values(rows: Sequence[Row]) -> "rich.table.Table":
     title = "Mean of the ELBO less the exact one, nats per video"
-    chosen = pick(rows, part="kl", group="value")
+    # those with an exact KL have nothing to show
+    chosen = [row for row in pick(rows, part="kl", group="value") if row.variance.value > 0]
     return _by_iteration(
         title, chosen, lambda row: "" if row.bias is None else interval(row.bias, "+")
     )
@@ -97,7 +98,7 @@ def _by_iteration(
     from rich.table import Table
 
     table = Table(title=title, title_justify="left")
-    table.add_column("estimator")
+    table.add_column("estimator", no_wrap=True)
     points = sorted({row.point for row in rows})
     for point in points:
         table.add_column(f"{point:,.0f}", justify="right")
@@ -134,9 +135,10 @@ def interval(estimate: Estimate, sign: str = "") -> str:
 
 
 def _number(value: float, sign: str = "") -> str:
-    """Three digits, without an exponent where that is readable."""
-    big = abs(value) >= 1e5
-    return f"{value:{sign}.3g}" if big or abs(value) < 100 else f"{value:{sign},.0f}"
+    """Three digits, or two of small numbers, without an exponent where that is readable."""
+    if 100 <= abs(value) < 1e5:
+        return f"{value:{sign},.0f}"
+    return f"{value:{sign}.{3 if abs(value) >= 0.1 else 2}g}"
 
 
 def _one(rows: Sequence[Row], point: float, estimator: str, part: str) -> float:
