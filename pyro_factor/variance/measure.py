@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import isfinite
 
 import torch
 from torch import Tensor
 
+from ..evaluation.intervals import Estimate
 from ..evaluation.track import Track, untracked
 from ..models.prior_reader import PriorReader
 from ..models.priors import factored
@@ -66,7 +68,7 @@ class Report:
                     variance=variance.estimate,
                     ratio=noise.ratio(variance, base) if base and base.value > 0 else None,
                     between=noise.clip_variance(x) if several else None,
-                    signal=noise.signal(x) if several else None,
+                    signal_to_noise=_finite(noise.signal_to_noise(x)) if several else None,
                     bias=bias if group == "value" else None,
                 )
 
@@ -75,6 +77,10 @@ class Report:
         if part == "reconstruction":
             found["decoder"] = self.lab.of_one_clip(gradients[:, self.lab.size :])
         return found
+
+
+def _finite(estimate: Estimate) -> Estimate | None:
+    return estimate if isfinite(estimate.value) else None
 
 
 def measure(

@@ -65,11 +65,26 @@ def clip_variance(x: Gradients) -> Estimate:
     return positive(value, distances / value) if value > 0 else Estimate(value, value, value)
 
 
-def signal(x: Gradients) -> float:
+def signal(x: Gradients) -> Estimate:
     """The squared norm of the expected gradient: the noise's own share is taken out."""
     draws, clips = x.shape[:2]
-    noise = latent_variance(x).value / (draws * clips) if draws > 1 else 0.0
-    return max(float(np.square(x.mean((0, 1))).sum()) - noise, 0.0)
+    batch = x.mean(1)
+    centre = batch.mean(0)
+    share = latent_variance(x).value / (draws * clips) if draws > 1 else 0.0
+    value = float(np.square(centre).sum()) - share
+    if value <= 0:
+        return Estimate(0.0, 0.0, 0.0)
+    # d ‖m‖² = 2 m · dm
+    return positive(value, 2 * (batch - centre) @ centre / value)
+
+
+def signal_to_noise(x: Gradients) -> Estimate:
+    """The norm of the expected gradient over the standard deviation of one clip's over draws."""
+    value, variance = signal(x), latent_variance(x)
+    if value.value == 0 or variance.value == 0:
+        found = 0.0 if value.value == 0 else np.inf
+        return Estimate(found, found, found)
+    return Estimate(*(float(np.sqrt(end)) for end in independent_ratio(value, variance.estimate)))
 
 
 def ratio(a: Variance, b: Variance) -> Estimate:

@@ -28,7 +28,8 @@ class Row:
             the clips of the batch.
         ratio: To the analytic estimator's variance; None where that is zero.
         between: The variance between clips of their mean gradients: what minibatches add.
-        signal: The squared norm of the mean gradient.
+        signal_to_noise: The norm of the mean gradient over the standard deviation of one clip's;
+            None where there is no noise.
         bias: Of the value, in nats per video, against the analytic one; of the parts "kl" only.
         seconds: For one gradient of the whole ELBO; of the part "total" only.
     """
@@ -42,12 +43,12 @@ class Row:
     variance: Estimate
     ratio: Estimate | None = None
     between: Estimate | None = None
-    signal: float | None = None
+    signal_to_noise: Estimate | None = None
     bias: Estimate | None = None
     seconds: float | None = None
 
 
-ESTIMATES = ("variance", "ratio", "between", "bias")
+ESTIMATES = ("variance", "ratio", "between", "signal_to_noise", "bias")
 
 
 def write_rows(rows: Iterable[Row], path: Path) -> Path:

@@ -26,7 +26,8 @@ def variance_tables(rows: Sequence[Row]) -> "rich.console.Group":
 
     training = [row for row in rows if row.study == "training"]
     sweeps = [row for row in rows if row.study != "training"]
-    tables = [_ratios(training), _sources(training), _costs(training), _values(training)]
+    studies = (_ratios, _sources, _signals, _costs, _values)
+    tables = [study(training) for study in studies]
     return Group(*tables, *([_sweeps(sweeps)] if sweeps else []))
 
 
@@ -67,6 +68,16 @@ def _sources(rows: Sequence[Row]) -> "rich.table.Table":
         base = {p: _one(rows, p, "analytic", "reconstruction") for p in points}
         table.add_row(name, *(_number(source(p) / base[p]) for p in points))
     return table
+
+
+def _signals(rows: Sequence[Row]) -> "rich.table.Table":
+    title = "Norm of the mean gradient in the encoder over one clip's standard deviation"
+    chosen = pick(rows, part="total", group=GROUP)
+    return _by_iteration(
+        title,
+        chosen,
+        lambda row: "" if row.signal_to_noise is None else interval(row.signal_to_noise),
+    )
 
 
 def _costs(rows: Sequence[Row]) -> "rich.table.Table":

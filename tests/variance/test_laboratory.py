@@ -219,9 +219,18 @@ def test_noise_of_two_levels_is_told_apart():
 
 
 def test_the_signal_is_the_mean_gradients_square():
-    x = np.random.default_rng(0).standard_normal((200, 5, 300)) + 0.05
-    # 300 · 0.05², the noise's own 300 / 1000 taken out
-    assert noise.signal(x) == pytest.approx(0.75, abs=0.15)
+    generator, covered, repeats = np.random.default_rng(0), 0, 300
+    for _ in range(repeats):
+        x = generator.standard_normal((100, 2, 100)) + 0.1
+        # 100 · 0.1², the noise's own 100 / 200 taken out
+        estimate = noise.signal(x)
+        covered += estimate.low < 1 < estimate.high
+    # 0.95 within five standard errors, and a little for the delta method
+    assert abs(covered / repeats - 0.95) < 5 * math.sqrt(0.95 * 0.05 / repeats) + 0.02
+    # a norm of 1 over a standard deviation of 10
+    assert noise.signal_to_noise(x).value == pytest.approx(0.1, abs=0.04)
+    assert noise.signal_to_noise(x - x.mean((0, 1))).value == 0
+    assert noise.signal_to_noise(0 * x + 1).value == np.inf
 
 
 @pytest.mark.parametrize("paired", [True, False])

@@ -182,6 +182,7 @@ def test_rows_come_back_as_they_were(tmp_path):
         group="value",
         draws=5,
         variance=Estimate(1.0, 0.5, 2.0),
+        signal_to_noise=Estimate(1.0, 0.5, 2.0),
         bias=Estimate(0.1, -0.2, 0.4),
     )
     path = write_rows([row], tmp_path / "rows.jsonl")
