@@ -93,9 +93,8 @@ class Decoder(nn.Module):
     def forward(
         self, h: Float[Tensor, "images features"]
     ) -> Float[Tensor, "images channels height width"]:
-        """Return the logits of the pixels, in at least float32."""
-        logits = self.convolutions(self.linear(h).unflatten(-1, self._shape))
-        return logits.to(torch.promote_types(logits.dtype, torch.float32))
+        """Return the logits of the pixels."""
+        return self.convolutions(self.linear(h).unflatten(-1, self._shape))
 
 
 def check_sizes(image_shape: ImageShape, channels: Sequence[int], hidden: int) -> None:
@@ -133,3 +132,8 @@ def _sizes(image_shape: ImageShape, stages: int) -> list[tuple[int, int]]:
 def _padding(small: tuple[int, int], large: tuple[int, int]) -> tuple[int, int]:
     """The output padding that makes a stride-2 transposed convolution undo the rounding."""
     return large[0] - (2 * small[0] - 1), large[1] - (2 * small[1] - 1)
+
+
+def full_precision(output: Tensor) -> Tensor:
+    """A network's output in at least float32, whatever autocast has made of it."""
+    return output.to(torch.promote_types(output.dtype, torch.float32))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from .exact_conditional import ExactConditional
 from .global_conditional import GlobalConditional
 from .layout import Draw, Layout
-from .networks import ImageShape
+from .networks import ImageShape, full_precision
 from .prior_reader import PriorReader
 from .program import plain_numbers
 from .videos import Videos, check_videos
@@ -50,7 +50,7 @@ class VideoGuide(PyroModule):
             InputError: The clips have another shape or range.
         """
         check_videos(videos, self.image_shape)
-        loc, scale = self.encoder(videos.flatten(0, 1))
+        loc, scale = map(full_precision, self.encoder(videos.flatten(0, 1)))
         frames = videos.shape[:2]
         return dist.Normal(loc.unflatten(0, frames), scale.unflatten(0, frames))
 

@@ -9,7 +9,7 @@ from pyro import poutine
 from pyro.nn import PyroModule
 from torch import Tensor, nn
 
-from .networks import ImageShape
+from .networks import ImageShape, full_precision
 from .prior_reader import PriorReader
 from .videos import Videos, check_videos
 
@@ -64,8 +64,8 @@ class VideoModel(PyroModule):
     def logits(
         self, h: Float[Tensor, "*videos frames features"]
     ) -> Float[Tensor, "*videos frames channels height width"]:
-        """Decode codes, frame by frame."""
-        return self.decoder(h.flatten(0, -2)).unflatten(0, h.shape[:-1])
+        """Decode codes, frame by frame, to logits in at least float32."""
+        return full_precision(self.decoder(h.flatten(0, -2))).unflatten(0, h.shape[:-1])
 
     def expected_log_prior(
         self, normals: Mapping[str, tuple[Tensor, Tensor]], videos: Videos

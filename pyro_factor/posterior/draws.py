@@ -111,7 +111,7 @@ def log_likelihood(
     images = videos.flatten(0, 1)
     parts = []
     for numbers in torch.arange(len(flat)).split(batch_size):
-        logits = vae.model.decoder(flat[numbers])
+        logits = vae.model.logits(flat[numbers])
         seen = images[numbers % len(images)]
         # minus the cross-entropy, as in the model
         cross = torch.nn.functional.binary_cross_entropy_with_logits(logits, seen, reduction="none")

@@ -95,4 +95,5 @@ def hold_statistics(vae: VideoVAE, videos: Videos) -> VideoVAE:
 @torch.no_grad()
 def encoded(vae: VideoVAE, videos: Videos) -> tuple[Tensor, Tensor]:
     """The encoder's outputs for every frame."""
-    return vae.guide.encoder(videos.flatten(0, 1))
+    q = vae.encode(videos)
+    return q.loc.flatten(0, 1), q.scale.flatten(0, 1)

@@ -1,7 +1,7 @@
 """Models without validation: the script describes its runs itself."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, get_type_hints
 
 ConfigDict = dict
@@ -53,11 +53,22 @@ class BaseModel:
     def model_validate_json(cls, text: str | bytes) -> "BaseModel":
         return cls(**json.loads(text))
 
-    def model_dump(self, mode: str = "python") -> dict[str, Any]:
+    def model_dump(
+        self,
+        mode: str = "python",
+        exclude_defaults: bool = False,
+        exclude: Collection[str] = frozenset(),
+    ) -> dict[str, Any]:
         dumped = {
-            k: v.model_dump() if isinstance(v, BaseModel) else v for k, v in vars(self).items()
+            k: v.model_dump(exclude_defaults=exclude_defaults) if isinstance(v, BaseModel) else v
+            for k, v in vars(self).items()
+            if k not in exclude and not (exclude_defaults and self._is_default(k, v))
         }
         return json.loads(json.dumps(dumped)) if mode == "json" else dumped
+
+    def _is_default(self, name: str, value: Any) -> bool:
+        info = self.model_fields[name][1]
+        return isinstance(info, FieldInfo) and info.value() == value
 
     def model_dump_json(self, indent: int | None = None) -> str:
         return json.dumps(self.model_dump(), indent=indent)

@@ -120,8 +120,9 @@ class Flat(nn.Module):
         return loc, scale.exp()
 
 
-def test_custom_networks_need_the_model(tmp_path):
-    trained = small_run(tmp_path, small_vae(encoder=Flat()), 2)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_custom_networks_need_the_model(tmp_path, precision):
+    trained = small_run(tmp_path, small_vae(encoder=Flat()), 2, precision=precision)
     with pytest.raises(InputError, match="networks came from Python"):
         load(tmp_path)
     again = load(tmp_path, vae=small_vae(encoder=Flat()))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from pyro_factor.models import Decoder, Encoder
+from pyro_factor.models import Decoder, Encoder, VideoVAE, priors
 
 # (channels out, stride) of each convolution, as the tables list them
 TABLE_4 = [(16, 1), (16, 2), (32, 1), (32, 2), (64, 1), (64, 2), (128, 1), (128, 2)]
@@ -75,9 +75,25 @@ def test_any_image_size(image_channels, height, width, channels):
     assert Decoder(3, shape, channels, 8)(loc).shape == (2, *shape)
 
 
-def test_heads_and_logits_are_float32_under_autocast():
-    images = torch.rand(2, 1, 64, 64)
+def test_heads_are_float32_under_autocast():
     with torch.autocast("cpu", torch.bfloat16):
-        loc, scale = Encoder(4)(images)
-        logits = Decoder(4)(loc)
-    assert loc.dtype == scale.dtype == logits.dtype == torch.float32
+        loc, scale = Encoder(4)(torch.rand(2, 1, 64, 64))
+    assert loc.dtype == scale.dtype == torch.float32
+
+
+@pytest.mark.parametrize("custom", [False, True])
+def test_a_pairs_outputs_are_float32_under_autocast(custom):
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), Halves()) if custom else None
+    decoder = nn.Sequential(nn.Linear(4, 64), nn.Unflatten(1, (1, 8, 8))) if custom else None
+    shape = (1, 8, 8) if custom else (1, 64, 64)
+    vae = VideoVAE(priors.slow, 3, encoder=encoder, decoder=decoder, image_shape=shape)
+    with torch.autocast("cpu", torch.bfloat16):
+        q = vae.encode(torch.rand(2, 3, *shape))
+        logits = vae.model.logits(q.loc)
+    assert q.loc.dtype == q.scale.dtype == logits.dtype == torch.float32
+
+
+class Halves(nn.Module):
+    def forward(self, output):
+        loc, scale = output.chunk(2, -1)
+        return loc, scale.exp()
