@@ -1,6 +1,8 @@
 """What the laboratory found, as tables for the terminal."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from math import isnan
 from typing import TYPE_CHECKING
 
 from ..evaluation.intervals import Estimate
@@ -58,15 +60,18 @@ def _sources(rows: Sequence[Row]) -> "rich.table.Table":
     points = sorted({row.point for row in rows})
     for point in points:
         table.add_column(f"{point:,.0f}", justify="right")
+    wholes = {"reconstruction", "kl", "total", "entropy"}
+    terms = dict.fromkeys(row.part for row in rows if row.part not in wholes)
     sources: dict[str, Callable[[float], float]] = {
         "KL, Monte Carlo": lambda p: _one(rows, p, "trace", "kl"),
-        "... static term": lambda p: _one(rows, p, "trace", "static"),
-        "... temporal term": lambda p: _one(rows, p, "trace", "temporal"),
+        **{f"... {t} term": partial(_one, rows, estimator="trace", part=t) for t in terms},
         "minibatches": lambda p: _between(rows, p),
     }
     for name, source in sources.items():
         base = {p: _one(rows, p, "analytic", "reconstruction") for p in points}
-        table.add_row(name, *(_number(source(p) / base[p]) for p in points))
+        values = [source(point) / base[point] for point in points]
+        if not all(map(isnan, values)):  # as where Trace_ELBO was not measured
+            table.add_row(name, *map(_number, values))
     return table
 
 

@@ -115,6 +115,7 @@ def test_another_prior_is_followed_along_its_training_only(tmp_path):
     rows = study.variance(run, ("trace",), **SETTINGS)
     assert {row.study for row in rows} == {"training"}
     assert "At fresh weights" not in printed(rows)
+    assert "nan" not in printed(rows)
     assert len(variance_figures(rows, tmp_path)) == 2
 
 
