@@ -151,7 +151,11 @@ def _run(
         train_described(config, place, max_minutes=minutes, progress=progress)
     except TrainingDiverged as error:
         diverged = str(error)
-    for iteration in sorted(missing & set(kept_iterations(place))):
+    gone = missing - set(kept_iterations(place))
+    if gone and diverged is None:
+        shown = ", ".join(map(str, sorted(gone)))
+        print(f"{place}: trained without keeping {shown}, which can't be scored", file=sys.stderr)
+    for iteration in sorted(missing - gone):
         try:
             standing = _score(place, runner, iteration, clips, progress)
         except InputError:

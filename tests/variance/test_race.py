@@ -76,6 +76,14 @@ def test_standings_are_there_contestant_by_contestant(finished):
     assert sorted(places(read_standings(folder))) == sorted(expected)
 
 
+def test_points_that_were_not_kept_are_said_to_be_lost(again, capsys):
+    before = read_standings(again)
+    assert len(run_race(again, points=(0, 2, 3))) == len(before)
+    told = capsys.readouterr().err
+    assert told.count("trained without keeping 2, which can't be scored") == len(NAMES) * len(SEEDS)
+    assert read_standings(again) == before
+
+
 def test_a_standing_has_the_scores_of_the_weights_that_were_kept(finished):
     folder, standings = finished
     for standing in standings:
