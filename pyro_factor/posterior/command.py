@@ -1,5 +1,6 @@
 """The command `posterior`."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -37,11 +38,18 @@ class Posterior:
         from rich.console import Console
 
         from ..errors import require
+        from ..evaluation.style import save
         from ..inference.hardware import choose_device
         from ..inference.runs import load_run
+        from ..models import NotGaussianPrior
         from .calibration import calibrate
-        from .inspect import inspect
-        from .report import calibration_table, importance_table, posterior_figures
+        from .inspect import inspect, unseen_clips
+        from .report import (
+            calibration_table,
+            importance_table,
+            posterior_figures,
+            prediction_figure,
+        )
 
         # before minutes of drawing
         require(self.simulated >= 2, "simulated", self.simulated, "give 2 or more")
@@ -63,3 +71,6 @@ class Posterior:
         print(folder / "posterior.nc")
         for path in posterior_figures(folder / "posterior.nc", found, calibration, folder):
             print(path)
+        with suppress(NotGaussianPrior):
+            video = unseen_clips(run, 1, self.split, self.seed).videos[0]
+            print(save(prediction_figure(run.vae, video), folder / "prediction.png"))

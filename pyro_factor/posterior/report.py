@@ -5,12 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from ..evaluation.intervals import mean
-from ..evaluation.style import COLOURS, MARKERS, save, styled
+from ..evaluation.style import COLOURS, MARKERS, save, show_strip, styled
+from ..models.video_vae import VideoVAE
 from .calibration import LEVELS, Calibration
 from .importance import GOOD, Importance
 from .inference_data import import_arviz
+from .prediction import Frames, predict
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -207,4 +212,42 @@ def _ranks(calibration: Calibration) -> "matplotlib.figure.Figure":
         axes.set_xlabel("rank under the guide")
         axes.set_yticks([])
     fig.suptitle("Ranks of codes that the model drew: flat if the guide is the posterior")
+    return fig
+
+
+def prediction_figure(
+    vae: VideoVAE, video: Float[Tensor, "frames channels height width"]
+) -> "matplotlib.figure.Figure":
+    """Draw a clip, its second half predicted from its first, and every other frame imputed.
+
+    Args:
+        vae: The model; its prior has a Gaussian form.
+        video: A clip (N, C, H, W).
+
+    Returns:
+        The figure: means and spreads of pixels, frames that were seen marked.
+    """
+    frames = torch.arange(len(video))
+    masks = {"predicted": frames < (len(video) + 1) // 2, "imputed": frames % 3 == 0}
+    return _prediction(video, {n: (m, predict(vae, video[None], m)) for n, m in masks.items()})
+
+
+@styled
+def _prediction(
+    video: Tensor, found: Mapping[str, tuple[Tensor, Frames]]
+) -> "matplotlib.figure.Figure":
+    from matplotlib.figure import Figure
+
+    rows = [("clip", video, torch.zeros(len(video)))]
+    for name, (seen, frames) in found.items():
+        rows.append((name, frames.mean[0], seen))
+        rows.append(("unsure", frames.spread[0] / frames.spread.max(), seen))
+    fig = Figure(figsize=(0.6 * len(video) + 0.8, 0.75 * len(rows) + 0.4))
+    for axes, (name, images, seen) in zip(fig.subplots(len(rows), 1), rows, strict=True):
+        show_strip(axes, images)
+        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+        width = images.shape[-1] + 2
+        for frame in seen.nonzero().flatten().tolist():
+            axes.axvspan(frame * width, frame * width + width - 3, 0, 0.04, color=COLOURS[0])
+    fig.suptitle("Frames that were not seen (seen ones are marked): pixel means, and spreads")
     return fig
