@@ -123,4 +123,4 @@ def _chains(value: Tensor) -> np.ndarray:
 
 def _images(vae: VideoVAE, codes: Float[Tensor, "draws *videos frames features"]) -> Tensor:
     """Pixels drawn from their Bernoullis, 0 or 1, a draw at a time."""
-    return torch.stack([torch.bernoulli(vae.decode(h)).to(torch.uint8) for h in codes])
+    return torch.stack([torch.bernoulli(vae.decode(h)).to(torch.int8) for h in codes])

@@ -136,12 +136,35 @@ def test_memory_does_not_grow_with_the_videos(tmp_path, vae, monkeypatch):
     assert len(set(largest)) == 1
 
 
+# what ArviZ 0.23 still asks of matplotlib and pandas
+ITS_OWN = pytest.mark.filterwarnings(
+    "ignore::matplotlib.MatplotlibDeprecationWarning", "ignore:The inplace keyword:Warning"
+)
+
+
+@ITS_OWN
 def test_arviz_takes_it(data):
     summary = az.summary(data, var_names=["hs0"])
     assert len(summary) == 12
     assert az.hdi(data, var_names=["hs"]).hs.shape == (6, FRAMES, 2, 2)
-    axes = az.plot_forest(data, var_names=["hs0"], combined=True)
-    axes[0].figure.clear()
+    few = {"video": [0], "static_feature": [0, 1]}
+    plots = [
+        az.plot_forest(data, var_names=["hs0"], combined=True),
+        az.plot_posterior(data, var_names=["hs0"], coords=few),
+        az.plot_pair(data, var_names=["hs0"], coords=few),
+        az.plot_ppc(data, var_names=["x"], num_pp_samples=3),
+    ]
+    for plot in plots:
+        np.ravel(plot)[0].figure.clear()
+
+
+@ITS_OWN
+def test_arviz_compares_models_frame_by_frame(vae, clips, data):
+    """What `x_frame` is for; of a model at fresh weights Pareto's k warns, as it must."""
+    other = posterior_data(small_vae(priors.slow), clips, **DRAWS)
+    with pytest.warns(UserWarning, match="shape parameter of Pareto distribution"):
+        table = az.compare({"factored": data, "slow": other}, var_name="x_frame")
+    assert set(table.index) == {"factored", "slow"}
 
 
 PRIORS = {
