@@ -11,11 +11,10 @@ from torch import Tensor
 from .terms import (
     Sites,
     Terms,
-    is_exact_conditional,
     latent_sites,
+    latent_terms,
     num_items,
     observed_sites,
-    prior_terms,
 )
 
 
@@ -47,17 +46,9 @@ class RecordedTrace_ELBO(Trace_ELBO):
 
     def _terms(self, model_trace: Trace, guide_trace: Trace) -> Terms:
         """One trace's part of the mean over particles."""
-        draws, latents = latent_sites(guide_trace), latent_sites(model_trace)
-        exact = {name: site for name, site in draws.items() if is_exact_conditional(site)}
-        frames = {name: site for name, site in draws.items() if name not in exact}
-        terms = {
-            "reconstruction": _log_prob(observed_sites(model_trace)),
-            "entropy": -_log_guide(frames),
-        }
-        for term, names in prior_terms(latents).items():
-            # log p(h) = log p(g) + log p(h|g) - log p(g|h) for every draw of the global g
-            globals_ = {name: exact[name] for name in names if name in exact}
-            terms[term] = _log_prob({name: latents[name] for name in names}) - _log_guide(globals_)
+        drawn, latents = latent_sites(guide_trace), latent_sites(model_trace)
+        terms = {"reconstruction": _log_prob(observed_sites(model_trace))}
+        terms |= latent_terms(drawn, latents, _log_prob, _log_guide)
         items = num_items(model_trace) * self.num_particles
         return {name: value / items for name, value in terms.items()}
 

@@ -1,6 +1,6 @@
 """The terms of an ELBO, in nats per video, read off a pair of traces."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pyro.distributions as dist
@@ -49,6 +49,29 @@ def prior_terms(names: Iterable[str]) -> dict[str, list[str]]:
     known = set(drawn) <= PAPERS_TERMS.keys()
     for name in drawn:
         terms.setdefault(PAPERS_TERMS[name] if known else "prior", []).append(name)
+    return terms
+
+
+def latent_terms(
+    drawn: Sites,
+    latents: Sites,
+    log_prior: Callable[[Sites], Tensor],
+    log_guide: Callable[[Sites], Tensor],
+) -> Terms:
+    """The terms of E_q[log p(h)] and the entropy, estimated by one draw.
+
+    Args:
+        drawn: The guide's sites.
+        latents: The model's latent sites.
+        log_prior: Sums log p over some of the model's sites.
+        log_guide: Sums log q over some of the guide's.
+    """
+    exact = {name for name, site in drawn.items() if is_exact_conditional(site)}
+    terms = {"entropy": -log_guide({n: s for n, s in drawn.items() if n not in exact})}
+    for term, names in prior_terms(latents).items():
+        # log p(h) = log p(g) + log p(h|g) - log p(g|h) for every draw of the global g
+        globals_ = {name: drawn[name] for name in names if name in exact}
+        terms[term] = log_prior({name: latents[name] for name in names}) - log_guide(globals_)
     return terms
 
 

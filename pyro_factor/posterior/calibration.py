@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from pyro import poutine
 from torch import Tensor
 
 from ..errors import require
 from ..models.video_vae import VideoVAE
+from .draws import draw_prior
 
 LEVELS = (0.5, 0.9)
 
@@ -95,12 +94,8 @@ def calibrate(
 
 
 def _scores(vae: VideoVAE, videos: int, num_frames: int) -> dict[str, Tensor]:
-    reader = vae.model.reader
-    layout = reader.layout(num_frames)
-    sample = reader.sampler(num_frames, like=next(vae.model.decoder.parameters()))
-    with poutine.block(), reader.clips(videos, num_frames):
-        trace = poutine.trace(sample).get_trace()
-    true: dict[str, Any] = {draw.name: trace.nodes[draw.name]["value"] for draw in layout.draws}
+    layout = vae.model.reader.layout(num_frames)
+    true = draw_prior(vae, videos, num_frames)
     codes = layout.stack({draw.name: true[draw.name] for draw in layout.frame_draws})
     clips = torch.bernoulli(vae.decode(codes))
     q = vae.encode(clips)

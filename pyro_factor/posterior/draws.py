@@ -1,6 +1,6 @@
 """Draws of the guide for some clips, with all that importance sampling asks for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyro
@@ -10,7 +10,7 @@ from pyro import poutine
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from ..inference.terms import is_exact_conditional, latent_sites, prior_terms
+from ..inference.terms import latent_sites, latent_terms
 from ..models.video_model import PriorAlone
 from ..models.video_vae import VideoVAE
 from ..models.videos import Videos
@@ -68,7 +68,18 @@ def draw(vae: VideoVAE, videos: Videos, num_samples: int, batch_size: int = 512)
         name: site["value"].reshape(num_samples, len(videos), *shapes[name])
         for name, site in latent_sites(guide).items()
     }
-    return Draws(sites, codes, log_likelihood(vae, videos, codes, batch_size), _terms(guide, model))
+    terms = latent_terms(latent_sites(guide), latent_sites(model), _log_prob, _log_prob)
+    return Draws(sites, codes, log_likelihood(vae, videos, codes, batch_size), terms)
+
+
+@torch.no_grad()
+def draw_prior(vae: VideoVAE, num_videos: int, num_frames: int) -> dict[str, Tensor]:
+    """Draw every site of the prior for some clips, in its shape under the plates."""
+    reader = vae.model.reader
+    sample = reader.sampler(num_frames, like=next(vae.model.decoder.parameters()))
+    with poutine.block(), reader.clips(num_videos, num_frames):
+        trace = poutine.trace(sample).get_trace()
+    return {name: site["value"] for name, site in latent_sites(trace).items()}
 
 
 @torch.no_grad()
@@ -119,18 +130,8 @@ def log_likelihood(
     return torch.cat(parts).reshape(shape)
 
 
-def _terms(guide: poutine.Trace, model: poutine.Trace) -> dict[str, Tensor]:
-    drawn, latents = latent_sites(guide), latent_sites(model)
-    exact = {name for name, site in drawn.items() if is_exact_conditional(site)}
-    terms = {"entropy": -_log_prob(drawn, drawn.keys() - exact)}
-    for term, names in prior_terms(latents).items():
-        # log p(h) = log p(g) + log p(h|g) - log p(g|h)
-        terms[term] = _log_prob(latents, names) - _log_prob(drawn, exact & set(names))
-    return terms
-
-
-def _log_prob(sites: Mapping[str, dict], names: Iterable[str]) -> Tensor:
+def _log_prob(sites: Mapping[str, dict]) -> Tensor:
     """Summed over all but draws and clips, the two plates on the left."""
-    found = [sites[name]["unscaled_log_prob"] for name in names]
+    found = [site["unscaled_log_prob"] for site in sites.values()]
     totals = [value.reshape(*value.shape[:2], -1).sum(-1) for value in found]
     return sum(totals, start=torch.zeros(()))

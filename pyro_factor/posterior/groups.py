@@ -1,19 +1,18 @@
 """What is known of some clips, as the groups of ArviZ's InferenceData."""
 
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from pyro import poutine
 from torch import Tensor
 
 from ..data import Clips
 from ..models.layout import Draw
 from ..models.video_vae import VideoVAE
 from ..models.videos import Videos
-from .draws import draw
+from .draws import draw, draw_prior
 
 CHAINS = 4
 FEATURES = {"hs0": "static_feature", "hs": "static_feature", "ht": "temporal_feature"}
@@ -84,12 +83,8 @@ def clip_groups(vae: VideoVAE, clips: Clips | Videos, sizes: Sizes) -> dict[str,
 @torch.no_grad()
 def prior_groups(vae: VideoVAE, num_frames: int, sizes: Sizes) -> dict[str, Group]:
     """The groups prior and prior_predictive: draws for one clip that nothing is known of."""
-    reader, like = vae.model.reader, next(vae.model.decoder.parameters())
-    layout = reader.layout(num_frames)
-    sample = reader.sampler(num_frames, like)
-    with poutine.block(), reader.clips(sizes.samples, num_frames):
-        trace = poutine.trace(sample).get_trace()
-    values: dict[str, Any] = {d.name: trace.nodes[d.name]["value"] for d in layout.draws}
+    layout = vae.model.reader.layout(num_frames)
+    values = draw_prior(vae, sizes.samples, num_frames)
     codes = layout.stack({d.name: values[d.name] for d in layout.frame_draws})
     chain = ("chain", "draw")
     return {

@@ -218,7 +218,7 @@ def _ranks(calibration: Calibration) -> "matplotlib.figure.Figure":
 def prediction_figure(
     vae: VideoVAE, video: Float[Tensor, "frames channels height width"]
 ) -> "matplotlib.figure.Figure":
-    """Draw a clip, its second half predicted from its first, and every other frame imputed.
+    """Draw a clip, its second half predicted from its first, and it from every third frame.
 
     Args:
         vae: The model; its prior has a Gaussian form.
