@@ -8,6 +8,7 @@ import tyro
 
 from .. import flags
 from ..errors import require
+from .defaults import MEASURED, POINTS, RACERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,14 +17,7 @@ class Variance:
 
     run: tyro.conf.Positional[Path]
     """The run folder; trained with --keep, also the iterations kept."""
-    estimators: tuple[str, ...] = (
-        "analytic",
-        "trace",
-        "path",
-        "analytic:4",
-        "antithetic:4",
-        "sobol:4",
-    )
+    estimators: tuple[str, ...] = MEASURED
     """analytic, trace or path, antithetic:K or sobol:K; K particles."""
     draws: int = 200
     """Gradients of each at each point; a K-th of it for K particles."""
@@ -64,7 +58,7 @@ class Variance:
 class Race(flags.RunFlags):
     """Train the same model with several estimators and seeds, and score them along the way."""
 
-    estimators: tuple[str, ...] = ("analytic", "trace", "path")
+    estimators: tuple[str, ...] = RACERS
     """analytic, trace, path, antithetic:K or sobol:K, K particles; the first is compared with."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds of weights, clips and draws."""
@@ -72,7 +66,7 @@ class Race(flags.RunFlags):
     """Steps of the optimiser."""
     videos: int = 16
     """Videos in a batch."""
-    points: tuple[int, ...] = (0, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)
+    points: tuple[int, ...] = POINTS
     """Iterations at which they are scored, and the last."""
     clips: int = 300
     """Clips to fit the classifiers on, and to score on."""

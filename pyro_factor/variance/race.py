@@ -18,9 +18,7 @@ from ..inference.hardware import choose_device
 from ..inference.runs import build_vae, checkpoint_path, kept_iterations, kept_path, load_run
 from ..inference.training import train_described
 from .contestants import Contestant, contestant
-
-CONTESTANTS = ("analytic", "trace", "path")
-POINTS = (0, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)
+from .defaults import POINTS, RACERS
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class Standing:
 def race(
     config: Config,
     folder: str | Path,
-    contestants: Sequence[str] = CONTESTANTS,
+    contestants: Sequence[str] = RACERS,
     seeds: Sequence[int] = (0, 1, 2),
     *,
     points: Sequence[int] = POINTS,

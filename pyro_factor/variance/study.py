@@ -11,16 +11,15 @@ from ..evaluation.track import tracking
 from ..files import atomic, locked
 from ..inference.runs import Run, kept_iterations, load_run
 from .contestants import contestant
+from .defaults import MEASURED
 from .measure import is_factored, measure
 from .rows import Row, read_rows, write_rows
 from .sweep import SWEEPS, Bench
 
-CONTESTANTS = ("analytic", "trace", "path", "analytic:4", "antithetic:4", "sobol:4")
-
 
 def variance(
     run: Run,
-    contestants: Sequence[str] = CONTESTANTS,
+    contestants: Sequence[str] = MEASURED,
     *,
     draws: int = 200,
     clips: int = 8,
