@@ -57,6 +57,10 @@ class ModelConfig(Section):
     )
     prior_sha256: str | None = Field(default=None, description="Checksum of the prior's file.")
     beta: float = Field(default=1.0, gt=0, description="Weight of the KL term (eq. 5).")
+    guide: Literal["independent", "smoothing"] = Field(
+        default="independent",
+        description="A Normal for every frame (eq. 12), or these combined with the prior.",
+    )
     channels: tuple[Size, ...] = Field(
         default=(16, 32, 64, 128),
         min_length=1,
@@ -64,6 +68,12 @@ class ModelConfig(Section):
     )
     hidden: int = Field(
         default=256, gt=0, description="Units of the dense hidden layer (tables 4, 5)."
+    )
+    pixels: Literal["bernoulli", "gaussian"] = Field(
+        default="bernoulli", description="Distribution of a pixel."
+    )
+    pixel_scale: float = Field(
+        default=0.1, gt=0, description="Standard deviation of a Gaussian pixel."
     )
     networks: Literal["paper", "custom"] = Field(
         default="paper", description="Custom ones need vae=."

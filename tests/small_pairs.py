@@ -1,12 +1,16 @@
 """Pairs of model and guide whose encoder's outputs are parameters."""
 
+import numpy as np
 import pyro
 import torch
+from oracles import factored_covariance
+from scipy.stats import multivariate_normal
 from torch import nn
 
-from pyro_factor import VideoVAE
+from pyro_factor import VideoVAE, priors
 
 VIDEOS, FRAMES, FEATURES = 2, 3, 4
+SLOPE, NOISE = 0.5, 0.3  # of the linear decoder, and of its pixels
 
 
 class FixedOutputs(nn.Module):
@@ -58,6 +62,46 @@ def pair(prior, beta=1.0, decoder=None, copies=1):
         decoder=decoder,
         image_shape=(1, 2, 2),
     )
+
+
+class Exact(nn.Module):
+    """The encoder whose factors are the likelihood of a linear decoder, the scales times a number.
+
+    Args:
+        width: The number.
+    """
+
+    def __init__(self, width=1.0):
+        super().__init__()
+        self.width = width
+
+    def forward(self, images):
+        loc = images.flatten(1) / SLOPE
+        return loc, torch.full_like(loc, self.width * NOISE / SLOPE)
+
+
+def linear_pair(width=1.0, **options):
+    """Gaussian pixels whose means are half the codes: the posterior is known."""
+    decoder = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Unflatten(1, (1, 2, 2)))
+    decoder[0].weight.data = SLOPE * torch.eye(4)
+    networks = {"encoder": Exact(width), "decoder": decoder, "image_shape": (1, 2, 2)}
+    return VideoVAE(
+        priors.factored, FRAMES, pixels="gaussian", pixel_scale=NOISE, **networks | options
+    )
+
+
+def linear_posterior(videos):
+    """Mean and covariance of p(h | x) of the pair above, for each clip."""
+    precision = np.linalg.inv(factored_covariance(FRAMES))
+    covariance = np.linalg.inv(precision + (SLOPE / NOISE) ** 2 * np.eye(len(precision)))
+    return SLOPE / NOISE**2 * videos.flatten(1).double().numpy() @ covariance, covariance
+
+
+def log_evidence(videos):
+    """log p(x) of the pair above, for each clip."""
+    covariance = SLOPE**2 * factored_covariance(FRAMES) + NOISE**2 * np.eye(4 * FRAMES)
+    normal = multivariate_normal(np.zeros(4 * FRAMES), covariance)
+    return normal.logpdf(videos.flatten(1).double().numpy())
 
 
 def estimates(elbo, vae, videos, repeats):

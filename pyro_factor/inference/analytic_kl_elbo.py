@@ -23,7 +23,15 @@ from .conditions import (
 )
 from .noise import SpreadDraws, check_noise
 from .quadratic import expected_log_prob
-from .terms import Sites, Terms, is_exact_conditional, latent_sites, num_items, observed_sites
+from .terms import (
+    Sites,
+    Terms,
+    is_exact_conditional,
+    joint_of,
+    latent_sites,
+    num_items,
+    observed_sites,
+)
 
 Normals = dict[str, tuple[Tensor, Tensor]]
 
@@ -41,7 +49,8 @@ class AnalyticKL_ELBO(ELBO):
     Any Pyro model may be given, with plates and subsampling. One with a method
     `expected_log_prior(normals, *args)` gives E_q[log p(h)] itself, as `VideoVAE(...).model` does;
     its guide may also draw sites marked `infer={"exact_conditional": True}`, which are integrated
-    out, and all its latent draws have one scale (the weight β of eq. 5).
+    out, or all others from one Gaussian, marked `infer={"joint": q}` (`SmoothingGuide`); and all
+    its latent draws have one scale (the weight β of eq. 5).
 
     The first two are checked at a pair's first use, the others every time.
 
@@ -123,15 +132,13 @@ class AnalyticKL_ELBO(ELBO):
         model_trace, guide_trace = traces[0]
         drawn, latents = latent_sites(guide_trace), latent_sites(model_trace)
         check_names(latents, drawn)
-        normals = {n: normal_of(n, s) for n, s in drawn.items() if not is_exact_conditional(s)}
         seen = [site for trace, _ in traces for site in observed_sites(trace).values()]
         reconstruction = sum((s["log_prob_sum"] for s in seen), start=torch.tensor(0.0))
         # vectorised particles repeat the guide's Normals
         copies = self.num_particles // len(traces)
-        terms = {"entropy": _entropy(normals), **model.expected_log_prior(normals, *args, **kwargs)}  # type: ignore[attr-defined]
+        terms = _latent_terms(model, drawn, copies, args, kwargs)
         return (
-            {"reconstruction": reconstruction / self.num_particles}
-            | {name: value.sum() / copies for name, value in terms.items()},
+            {"reconstruction": reconstruction / self.num_particles} | terms,
             _weight(latents | {f"{n} (guide)": s for n, s in drawn.items()}),
             num_items(model_trace),
         )
@@ -177,10 +184,24 @@ class AnalyticKL_ELBO(ELBO):
     def _check_once(self, model: Callable, guide: Callable, args: tuple, kwargs: dict) -> None:
         checked: WeakKeyDictionary = self.__dict__.setdefault("_checked", WeakKeyDictionary())
         if model not in checked.setdefault(guide, WeakSet()):
-            check_independent_normals("AnalyticKL_ELBO", guide, args, kwargs)
-            if not hasattr(model, "expected_log_prior"):
+            known = hasattr(model, "expected_log_prior")
+            check_independent_normals("AnalyticKL_ELBO", guide, args, kwargs, jointly=known)
+            if not known:
                 check_jointly_gaussian(model, guide, args, kwargs)
             checked[guide].add(model)
+
+
+def _latent_terms(model: Any, drawn: Sites, copies: int, args: tuple, kwargs: dict) -> Terms:
+    """The entropy and the terms of E_q[log p(h)] that the model gives, summed over the videos."""
+    joint = joint_of(drawn)
+    if joint is not None:
+        terms = model.expected_log_prior_jointly(joint, *args, **kwargs)
+        terms, copies = {"entropy": joint.entropy, **terms}, 1
+    else:
+        normals = {n: normal_of(n, s) for n, s in drawn.items() if not is_exact_conditional(s)}
+        terms = model.expected_log_prior(normals, *args, **kwargs)
+        terms = {"entropy": _entropy(normals), **terms}
+    return {name: value.sum() / copies for name, value in terms.items()}
 
 
 def _weight(sites: Sites) -> float:

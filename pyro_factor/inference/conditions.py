@@ -13,10 +13,12 @@ from torch import Tensor, nn
 from ..models.errors import InvalidPairError
 from ..models.linearity import check_program
 from ..models.program import Substitute
-from .terms import Sites, is_exact_conditional, latent_sites, normal_below
+from .terms import JOINT, Sites, is_exact_conditional, latent_sites, normal_below
 
 
-def check_independent_normals(elbo: str, guide: Callable, args: tuple, kwargs: dict) -> None:
+def check_independent_normals(
+    elbo: str, guide: Callable, args: tuple, kwargs: dict, *, jointly: bool = False
+) -> None:
     """Raise unless a guide draws Normals whose parameters depend on no draw.
 
     The guide is run twice, with modules in evaluation mode and the random state kept, and the
@@ -27,6 +29,7 @@ def check_independent_normals(elbo: str, guide: Callable, args: tuple, kwargs: d
         guide: The guide.
         args: What it is called on.
         kwargs: And by name.
+        jointly: Whether draws from a Gaussian that the guide knows will do too.
 
     Raises:
         InvalidPairError: Names the site that depends on a draw or is not a Normal.
@@ -37,7 +40,7 @@ def check_independent_normals(elbo: str, guide: Callable, args: tuple, kwargs: d
             again_trace = poutine.trace(guide).get_trace(*args, **kwargs)
     first, second = latent_sites(trace), latent_sites(again_trace)
     for name, site in first.items():
-        if is_exact_conditional(site):
+        if is_exact_conditional(site) or (jointly and JOINT in site["infer"]):
             continue
         again = second.get(name)
         ours, theirs = normal_of(name, site, elbo), normal_of(name, again, elbo) if again else ()

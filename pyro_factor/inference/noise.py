@@ -9,6 +9,7 @@ from torch import Size, Tensor
 from torch.quasirandom import SobolEngine
 
 from ..errors import require
+from ..models.gaussian_conditional import GaussianConditional
 from .terms import is_exact_conditional, normal_below
 
 
@@ -49,7 +50,7 @@ NOISES: dict[str, Callable[[Size], Tensor]] = {
 
 
 class SpreadDraws(Messenger):
-    """Draw a guide's Normals with one of the noises above, particles along the first dimension.
+    """Draw a guide's Gaussians with one of the noises above, particles along the first dimension.
 
     Args:
         noise: Its name.
@@ -63,7 +64,10 @@ class SpreadDraws(Messenger):
         if msg["done"] or msg["is_observed"] or is_exact_conditional(msg):
             return
         normal = normal_below(msg["fn"])
-        if normal is not None:
+        if isinstance(msg["fn"], GaussianConditional):
+            noise = self.noise(msg["fn"].loc.shape).to(msg["fn"].loc)
+            msg["value"], msg["done"] = msg["fn"].colour(noise), True
+        elif normal is not None:
             shape = msg["fn"].shape()
             noise = self.noise(shape).to(normal.loc)
             msg["value"] = normal.loc.expand(shape) + normal.scale.expand(shape) * noise

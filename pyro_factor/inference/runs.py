@@ -125,6 +125,9 @@ def describe(vae: VideoVAE, data: BouncingDigits, training: dict[str, Any]) -> C
     paper = type(vae.guide.encoder) is Encoder and type(vae.model.decoder) is Decoder
     model = refer_to(vae.prior)._asdict() | {
         "beta": float(vae.beta),
+        "guide": vae.guide.name,
+        "pixels": vae.images.name,
+        "pixel_scale": float(vae.images.scale),
         "channels": vae.channels,
         "hidden": vae.hidden,
         "networks": "paper" if paper else "custom",
@@ -151,6 +154,9 @@ def build_vae(config: Config) -> VideoVAE:
             prior,
             num_frames=data.num_frames,
             beta=model.beta,
+            guide=model.guide,
+            pixels=model.pixels,
+            pixel_scale=model.pixel_scale,
             image_shape=(1, data.image_size, data.image_size),
             channels=model.channels,
             hidden=model.hidden,

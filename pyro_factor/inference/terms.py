@@ -8,12 +8,14 @@ import torch
 from pyro.poutine import Trace
 from torch import Tensor
 
+from ..models.latent_posterior import LatentPosterior
 from ..models.program import sample_sites
 
 Terms = dict[str, Tensor]
 Sites = dict[str, dict[str, Any]]
 
 EXACT_CONDITIONAL = "exact_conditional"  # the mark of a guide's draw that integrates out exactly
+JOINT = "joint"  # the mark of a guide's draw that is part of a joint Gaussian; it holds that
 # the paper's draws, by the term of E_q[log p(h)] that they make (eqs. 15-18)
 PAPERS_TERMS = {"hs0": "static", "hs": "static", "ht": "temporal"}
 PARTICLES = "num_particles_vectorized"  # Pyro's plate over particles
@@ -32,6 +34,11 @@ def observed_sites(trace: Trace) -> Sites:
 def is_exact_conditional(site: dict[str, Any]) -> bool:
     """Whether a guide's site is drawn from its exact conditional given the other draws."""
     return bool(site["infer"].get(EXACT_CONDITIONAL))
+
+
+def joint_of(sites: Sites) -> LatentPosterior | None:
+    """The joint Gaussian that a guide says its draws of frames come from, if it does."""
+    return next((s["infer"][JOINT] for s in sites.values() if JOINT in s["infer"]), None)
 
 
 def num_items(model_trace: Trace) -> int:

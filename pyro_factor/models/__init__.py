@@ -4,11 +4,12 @@ from . import gallery, priors
 from .autoregression import GaussianAutoregression
 from .closed_forms import REGISTRY, closed_form
 from .errors import DegeneratePrior, InvalidPairError, NotGaussianPrior
-from .exact_conditional import ExactConditional
+from .gaussian_conditional import GaussianConditional
 from .gaussian_form import GaussianForm, gaussian_form
 from .mean_field_guide import MeanFieldGuide
 from .networks import Decoder, Encoder
 from .random_walk import GaussianRandomWalk
+from .smoothing_guide import SmoothingGuide
 from .video_vae import VideoVAE
 
 __all__ = [
@@ -16,13 +17,14 @@ __all__ = [
     "Decoder",
     "DegeneratePrior",
     "Encoder",
-    "ExactConditional",
     "GaussianAutoregression",
+    "GaussianConditional",
     "GaussianForm",
     "GaussianRandomWalk",
     "InvalidPairError",
     "MeanFieldGuide",
     "NotGaussianPrior",
+    "SmoothingGuide",
     "VideoVAE",
     "closed_form",
     "gallery",

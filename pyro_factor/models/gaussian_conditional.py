@@ -1,4 +1,4 @@
-"""The guide's draw of what is global: the exact Gaussian conditional given the frames' draws."""
+"""One draw of a joint Gaussian, given the draws before it."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from torch.distributions import Distribution, constraints, register_kl
 from .errors import InvalidPairError
 
 
-class ExactConditional(TorchDistribution):
+class GaussianConditional(TorchDistribution):
     """N(loc, scale_tril scale_trilᵀ) over the entries of one draw, in the draw's own shape.
 
     A draw may lie under plates of the prior. Its log-density is then given entry by entry, each
@@ -21,7 +21,7 @@ class ExactConditional(TorchDistribution):
 
     Args:
         loc: The mean, (*batch, K), K = the product of `shape`.
-        scale_tril: Lower triangular, (K, K).
+        scale_tril: Lower triangular, (K, K) or (*batch, K, K).
         shape: The draw's plates and event, one dimension each.
         event_dim: How many of them are the event's.
     """
@@ -32,7 +32,7 @@ class ExactConditional(TorchDistribution):
     def __init__(
         self,
         loc: Float[Tensor, "*batch entries"],
-        scale_tril: Float[Tensor, "entries entries"],
+        scale_tril: Float[Tensor, "*videos entries entries"],
         shape: Size,
         event_dim: int,
     ) -> None:
@@ -52,21 +52,23 @@ class ExactConditional(TorchDistribution):
         return self.loc.reshape(self.batch_shape + self.event_shape)
 
     def expand(
-        self, batch_shape: Sequence[int], _instance: "ExactConditional | None" = None
-    ) -> "ExactConditional":
+        self, batch_shape: Sequence[int], _instance: "GaussianConditional | None" = None
+    ) -> "GaussianConditional":
         """Return the same conditional for more particles or clips."""
         num_plates = len(self._shape) - self.event_dim
         leading = Size(batch_shape)[: len(batch_shape) - num_plates]
         loc = self.loc.expand(*leading, self.loc.shape[-1])
-        return ExactConditional(loc, self.scale_tril, self._shape, self.event_dim)
+        return GaussianConditional(loc, self.scale_tril, self._shape, self.event_dim)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Draw values of shape (*sample_shape, *batch_shape, *event_shape)."""
-        noise = torch.randn(
-            *sample_shape, *self.loc.shape, dtype=self.loc.dtype, device=self.loc.device
-        )
-        value = self.loc + noise @ self.scale_tril.T
-        return value.reshape(self._extended_shape(Size(sample_shape)))
+        shape = (*sample_shape, *self.loc.shape)
+        return self.colour(torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device))
+
+    def colour(self, noise: Float[Tensor, "*batch entries"]) -> Tensor:
+        """Return the value that standard Normal noise makes: the inverse of `whiten`."""
+        value = self.loc + (self.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
+        return value.reshape(*value.shape[:-1], *self._shape)
 
     def whiten(self, value: Tensor) -> Float[Tensor, "*batch entries"]:
         """Return scale_tril⁻¹ (value - loc): standard Normal under this distribution."""
@@ -79,17 +81,17 @@ class ExactConditional(TorchDistribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density, in nats; its sum over the draw's plates is the joint one."""
         entries = -0.5 * (self.whiten(value).square() + math.log(2 * math.pi))
-        entries = entries - self.scale_tril.diagonal().log()
+        entries = entries - self.scale_tril.diagonal(dim1=-2, dim2=-1).log()
         entries = entries.reshape(*entries.shape[:-1], *self._shape)
         return entries.sum(tuple(range(-self.event_dim, 0))) if self.event_dim else entries
 
 
-@register_kl(ExactConditional, Distribution)
-def _per_site_kl(q: ExactConditional, p: Distribution) -> Tensor:
+@register_kl(GaussianConditional, Distribution)
+def _per_site_kl(q: GaussianConditional, p: Distribution) -> Tensor:
     # With q(hs0 | hs) the sites' KLs do not add up to the KL of the whole
     raise InvalidPairError(
         "TraceMeanField_ELBO adds up the KL of each site, which is valid only if the guide draws "
-        "each site independently of the others; this guide draws a global site from its exact "
-        "conditional given the frames, and the sum would overstate the KL. "
-        "Use AnalyticKL_ELBO, which integrates it out, or Trace_ELBO."
+        "each site independently of the others; this guide draws a site given others, a global "
+        "one given the frames, and the sum would overstate the KL. "
+        "Use AnalyticKL_ELBO, which knows the joint Gaussian, or Trace_ELBO."
     )

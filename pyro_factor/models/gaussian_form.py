@@ -95,6 +95,21 @@ class GaussianForm:
         spread = (diagonal * variance).sum((-2, -1))
         return (form.constant + linear - 0.5 * (quadratic + spread)).to(loc.dtype)
 
+    def expected_log_prob_jointly(
+        self,
+        loc: Float[Tensor, "*videos frames features"],
+        covariance: Float[Tensor, "*videos entries entries"],
+    ) -> Float[Tensor, "*videos"]:
+        """Return E_q[log p(h)] for a joint Gaussian q = N(loc, covariance), in nats, one per video.
+
+        Args:
+            loc: (..., N, D).
+            covariance: (..., N·D, N·D), frame-major.
+        """
+        # c + bᵀμ - ½ μᵀPμ - ½ tr PΣ
+        trace = (self.to(loc.device).precision * covariance).sum((-2, -1))
+        return self.log_prob(loc) - 0.5 * trace
+
     def kl(
         self,
         loc: Float[Tensor, "*videos frames features"],

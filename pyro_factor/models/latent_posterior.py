@@ -5,12 +5,15 @@ A prior's Gaussian form times a Gaussian factor N(h_n; μ_n, σ_n²) for each se
     precision  P + diag(1/σ²),    linear part  b + μ/σ²,    with 1/σ² = 0 where a frame is not seen.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
+import pyro.distributions as dist
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.distributions import MultivariateNormal
 
 from ..errors import require
 from .gaussian_form import GaussianForm
@@ -34,9 +37,30 @@ class LatentPosterior:
         """The marginal standard deviations, in the shape of `loc`."""
         return self.covariance.diagonal(dim1=-2, dim2=-1).sqrt().reshape(self.loc.shape)
 
+    @cached_property
+    def scale_tril(self) -> Float[Tensor, "*videos entries entries"]:
+        """The Cholesky factor of the covariance."""
+        return torch.linalg.cholesky(self.covariance)
+
+    @property
+    def entropy(self) -> Float[Tensor, "*videos"]:
+        """½ log |2πe Σ|, in nats."""
+        entries = self.scale_tril.diagonal(dim1=-2, dim2=-1)
+        return (0.5 * (1 + math.log(2 * math.pi)) + entries.log()).sum(-1)
+
+    def log_prob(self, value: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """The joint log-density of values (..., *loc.shape), in nats, one for each video."""
+        batch = self.covariance.dim() - 2
+        normal = MultivariateNormal(self.loc.flatten(batch), scale_tril=self.scale_tril)
+        return normal.log_prob(value.double().flatten(batch - self.loc.dim()))
+
+    def marginals(self, dtype: torch.dtype) -> dist.Normal:
+        """The Normal of every entry by itself, in a dtype."""
+        return dist.Normal(self.loc.to(dtype), self.scale.to(dtype))
+
     def sample(self, num_samples: int) -> Float[Tensor, "samples ..."]:
         """Draw jointly, (num_samples, *loc.shape)."""
-        factor = torch.linalg.cholesky(self.covariance)
+        factor = self.scale_tril
         flat = self.loc.reshape(*factor.shape[:-1])
         noise = torch.randn(num_samples, *flat.shape, dtype=flat.dtype, device=flat.device)
         return (flat + (factor @ noise.unsqueeze(-1)).squeeze(-1)).reshape(-1, *self.loc.shape)
@@ -82,22 +106,22 @@ def smooth(
 
 
 def global_posterior(
-    conditional: GlobalConditional,
-    loc: Float[Tensor, "*videos frames features"],
-    scale: Float[Tensor, "*videos frames features"],
+    conditional: GlobalConditional, q: dist.Normal | LatentPosterior
 ) -> LatentPosterior:
-    """Return E_q[p(g | h)] of the global draws g for q = ∏ N(loc, scale²).
+    """Return E_q[p(g | h)] of the global draws g.
 
     Args:
         conditional: p(g | h) of the prior.
-        loc: μ, (..., N, D).
-        scale: σ, (..., N, D).
+        q: The guide's codes h, its loc (..., N, D).
 
     Returns:
         The joint Gaussian of all global entries, in the order of the prior's program.
     """
-    gain = conditional.gain.to(loc.device)
-    own = (conditional.scale_tril @ conditional.scale_tril.T).to(loc.device)
-    # Cov g = Cov(g | h) + K diag(σ²) Kᵀ
-    spread = (gain * scale.double().square().flatten(-2).unsqueeze(-2)) @ gain.T
-    return LatentPosterior(conditional.loc(loc), own + spread)
+    gain = conditional.gain.to(q.loc.device)
+    own = (conditional.scale_tril @ conditional.scale_tril.T).to(q.loc.device)
+    # Cov g = Cov(g | h) + K Σ Kᵀ
+    if isinstance(q, LatentPosterior):
+        spread = gain @ q.covariance @ gain.T
+    else:
+        spread = (gain * q.scale.double().square().flatten(-2).unsqueeze(-2)) @ gain.T
+    return LatentPosterior(conditional.loc(q.loc), own + spread)

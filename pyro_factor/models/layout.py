@@ -73,7 +73,7 @@ class Layout:
     def single_site(self) -> "Layout":
         """The layout of a pair whose only latent site is `h`, distributed as the form itself."""
         shape = torch.Size((self.num_frames, self.num_features))
-        with torch.inference_mode(False):  # as in `_order`
+        with torch.inference_mode(False):  # as in `entries`
             draw = Draw("h", shape, 2, (), torch.arange(shape.numel()).reshape(shape))
         return Layout(self.num_frames, self.num_features, 0, (draw,), direct=True)
 
@@ -102,11 +102,17 @@ class Layout:
         return h.unflatten(-1, (self.num_frames, self.num_features))
 
     @cached_property
-    def _order(self) -> Tensor:
-        """Where each entry of h is among the draws of frames, laid end to end."""
+    def entries(self) -> Tensor:
+        """The entries of h, (N·D,), in the order of the draws of frames, laid end to end."""
         indices = [draw.index.flatten() for draw in self.frame_draws if draw.index is not None]
         with torch.inference_mode(False):  # it is kept, and gradients may flow through it later
-            return torch.cat(indices).argsort()
+            return torch.cat(indices)
+
+    @cached_property
+    def _order(self) -> Tensor:
+        """Where each entry of h is among them."""
+        with torch.inference_mode(False):
+            return self.entries.argsort()
 
 
 def _stem(name: str) -> str:

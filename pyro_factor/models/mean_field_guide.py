@@ -27,11 +27,11 @@ class MeanFieldGuide(VideoGuide):
     @classmethod
     def of(cls, guide: VideoGuide) -> "MeanFieldGuide":
         """The companion of a guide, with the same encoder."""
-        return cls(guide.reader, guide.encoder, guide.beta, guide.image_shape)
+        return cls(guide.reader, guide.encoder, guide.beta, guide.images)
 
     def forward(self, videos: Videos) -> Float[Tensor, "*particles videos frames features"]:
         """Sample all draws, in the order of the prior; return h."""
-        q = self.encode(videos)
+        q = self.recognise(videos)
         num_videos, num_frames = videos.shape[:2]
         layout = self.reader.layout(num_frames)
         globals_ = self._globals(layout, q)

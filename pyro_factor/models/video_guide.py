@@ -1,7 +1,8 @@
 """The guide: a Normal for every frame from that frame alone, and what follows for global draws."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pyro
 import pyro.distributions as dist
@@ -11,10 +12,11 @@ from pyro import poutine
 from pyro.nn import PyroModule
 from torch import Tensor, nn
 
-from .exact_conditional import ExactConditional
-from .global_conditional import GlobalConditional
+from .gaussian_conditional import GaussianConditional
+from .images import Images
+from .latent_posterior import LatentPosterior
 from .layout import Draw, Layout
-from .networks import ImageShape, full_precision
+from .networks import full_precision
 from .prior_reader import PriorReader
 from .program import plain_numbers
 from .videos import Videos, check_videos
@@ -30,63 +32,100 @@ class VideoGuide(PyroModule):
         reader: The prior, read.
         encoder: From images (M, C, H, W) to loc and scale, (M, D) each.
         beta: Weight of the latent draws (eq. 5).
-        image_shape: (C, H, W).
+        images: What a frame is.
     """
 
+    name = "independent"  # by which a configuration knows it
+
     def __init__(
-        self, reader: PriorReader, encoder: nn.Module, beta: float, image_shape: ImageShape
+        self, reader: PriorReader, encoder: nn.Module, beta: float, images: Images
     ) -> None:
         super().__init__()
-        self.reader, self.beta, self.image_shape = reader, beta, image_shape
+        self.reader, self.beta, self.images = reader, beta, images
         if isinstance(reader.prior, nn.Module):
             # so that its parameters train; it has been run, so it can't become a PyroModule's own
             self.add_module("prior", reader.prior)
         self.encoder = encoder
 
-    def encode(self, videos: Videos) -> dist.Normal:
-        """Return the Normal over h, .loc and .scale (B, N, D).
+    def recognise(self, videos: Videos) -> dist.Normal:
+        """Return what the encoder makes of each frame alone, .loc and .scale (B, N, D).
 
         Raises:
             InputError: The clips have another shape or range.
         """
-        check_videos(videos, self.image_shape)
+        check_videos(videos, self.images)
         loc, scale = map(full_precision, self.encoder(videos.flatten(0, 1)))
         frames = videos.shape[:2]
         return dist.Normal(loc.unflatten(0, frames), scale.unflatten(0, frames))
 
+    def posterior(self, videos: Videos) -> dist.Normal | LatentPosterior:
+        """Return q(h | x)."""
+        return self.recognise(videos)
+
+    def encode(self, videos: Videos) -> dist.Normal:
+        """Return the Normal of every entry of h, .loc and .scale (B, N, D).
+
+        Raises:
+            InputError: The clips have another shape or range.
+        """
+        q = self.posterior(videos)
+        return q if isinstance(q, dist.Normal) else q.marginals(videos.dtype)
+
     def forward(self, videos: Videos) -> Float[Tensor, "*particles videos frames features"]:
         """Sample the draws of frames, then the global ones; return h."""
-        q = self.encode(videos)
+        q = self.posterior(videos)
         num_videos, num_frames = videos.shape[:2]
         layout = self.reader.layout(num_frames)
         # read outside the plate over clips
         conditional = self.reader.conditional(num_frames) if layout.global_draws else None
         clips = self.reader.clips(num_videos, num_frames)
-        with clips, poutine.scale(scale=self.beta), plain_numbers(q.loc.dtype, q.loc.device):
-            h = layout.stack({d.name: sample_frames(layout, d, q) for d in layout.frame_draws})
+        dtype = torch.promote_types(videos.dtype, torch.float32)
+        with clips, poutine.scale(scale=self.beta), plain_numbers(dtype, q.loc.device):
+            h = layout.stack(self._sample_frames(layout, q))
             if conditional is not None:
-                _sample_globals(layout, conditional, h)
+                loc, scale_tril = conditional.loc(h).to(h), conditional.scale_tril.to(h)
+                sample_in_turn(layout, layout.global_draws, loc, scale_tril, exact_conditional=True)
         return h
 
+    def _sample_frames(self, layout: Layout, q: Any) -> dict[str, Tensor]:
+        return {draw.name: sample_frames(layout, draw, q) for draw in layout.frame_draws}
 
-def _sample_globals(
+
+def sample_in_turn(
     layout: Layout,
-    conditional: GlobalConditional,
-    h: Float[Tensor, "*particles videos frames features"],
-) -> None:
-    """Draw each global site given the frames' draws and the global draws before it."""
-    loc, scale_tril = conditional.loc(h).to(h), conditional.scale_tril.to(h)
-    noise, start = loc[..., :0], 0
-    for draw in layout.global_draws:
+    draws: Sequence[Draw],
+    loc: Float[Tensor, "*videos entries"],
+    scale_tril: Float[Tensor, "*other entries entries"],
+    **infer: Any,
+) -> dict[str, Tensor]:
+    """Draw sites of a joint Gaussian, each given those before it; inside the plate over clips.
+
+    Args:
+        layout: The prior's layout.
+        draws: The sites, whose entries lie end to end.
+        loc: The joint mean.
+        scale_tril: The Cholesky factor of the joint covariance.
+        infer: The sites' marks.
+
+    Returns:
+        The values by name.
+    """
+    values: dict[str, Tensor] = {}
+    noises: list[Tensor] = []
+    start = 0
+    for draw in draws:
         stop = start + draw.shape.numel()
-        # g_k = m_k + L_k,<k ε_<k + L_kk ε_k
-        mean = loc[..., start:stop] + noise @ scale_tril[start:stop, :start].T
-        q = ExactConditional(
-            mean, scale_tril[start:stop, start:stop], layout.padded_shape(draw), draw.event_dim
-        )
+        mean, rows = loc[..., start:stop], scale_tril[..., start:stop, :]
+        # z_k = m_k + L_k,<k ε_<k + L_kk ε_k
+        if noises:
+            mean = mean + (rows[..., :start] @ torch.cat(noises, -1).unsqueeze(-1)).squeeze(-1)
+        shape = layout.padded_shape(draw)
+        q = GaussianConditional(mean, rows[..., start:stop], shape, draw.event_dim)
         with own_plates(draw):
-            value = pyro.sample(draw.name, q, infer={"exact_conditional": True})  # type: ignore[arg-type]
-        noise, start = torch.cat([noise, q.whiten(value)], -1), stop
+            values[draw.name] = pyro.sample(draw.name, q, infer=dict(infer))  # type: ignore[arg-type]
+        noises.append(q.whiten(values[draw.name]))
+        start = stop
+    return values
 
 
 def sample_frames(layout: Layout, draw: Draw, q: dist.Normal) -> Tensor:

@@ -1,34 +1,35 @@
-"""The generative half: codes from the prior, Bernoulli pixels from the codes."""
+"""The generative half: codes from the prior, pixels from the codes."""
 
 from collections.abc import Mapping
 
 import pyro
-import pyro.distributions as dist
 from jaxtyping import Float
 from pyro import poutine
 from pyro.nn import PyroModule
 from torch import Tensor, nn
 
-from .networks import ImageShape, full_precision
+from .images import Images
+from .latent_posterior import LatentPosterior
+from .networks import full_precision
 from .prior_reader import PriorReader
 from .videos import Videos, check_videos
 
 
 class VideoModel(PyroModule):
-    """p(h) p(x | h), called on clips x of shape (B, N, C, H, W) in [0, 1].
+    """p(h) p(x | h), called on clips x of shape (B, N, C, H, W).
 
     Args:
         reader: The prior, read.
-        decoder: From codes (M, D) to logits (M, C, H, W).
+        decoder: From codes (M, D) to logits or means (M, C, H, W).
         beta: Weight of the latent draws (eq. 5).
-        image_shape: (C, H, W).
+        images: What a frame is.
     """
 
     def __init__(
-        self, reader: PriorReader, decoder: nn.Module, beta: float, image_shape: ImageShape
+        self, reader: PriorReader, decoder: nn.Module, beta: float, images: Images
     ) -> None:
         super().__init__()
-        self.reader, self.beta, self.image_shape = reader, beta, image_shape
+        self.reader, self.beta, self.images = reader, beta, images
         if isinstance(reader.prior, nn.Module):
             # so that its parameters train; it has been run, so it can't become a PyroModule's own
             self.add_module("prior", reader.prior)
@@ -40,7 +41,7 @@ class VideoModel(PyroModule):
         Raises:
             InputError: The clips have another shape or range.
         """
-        check_videos(videos, self.image_shape)
+        check_videos(videos, self.images)
         num_videos, num_frames = videos.shape[:2]
         sample = self.reader.sampler(num_frames, like=next(self.decoder.parameters()))
         with self.reader.clips(num_videos, num_frames):
@@ -55,16 +56,15 @@ class VideoModel(PyroModule):
         """Observe the clips as `x` given their codes; inside the plate over clips."""
         num_videos, num_frames = videos.shape[:2]
         # one dimension for each plate of the prior, all of them right of the clips' plate
-        logits, ones = self.logits(h), (1,) * self.reader.layout(num_frames).plate_nesting
-        logits = logits.reshape(*logits.shape[:-4], *ones, *logits.shape[-4:])
-        # grey pixels lie outside a Bernoulli's support; their log-density is cross-entropy
-        pixels = dist.Bernoulli(logits=logits, validate_args=False).to_event(4)
+        outputs, ones = self.outputs(h), (1,) * self.reader.layout(num_frames).plate_nesting
+        outputs = outputs.reshape(*outputs.shape[:-4], *ones, *outputs.shape[-4:])
+        pixels = self.images.pixels(outputs).to_event(4)
         pyro.sample("x", pixels, obs=videos.reshape(num_videos, *ones, *videos.shape[1:]))
 
-    def logits(
+    def outputs(
         self, h: Float[Tensor, "*videos frames features"]
     ) -> Float[Tensor, "*videos frames channels height width"]:
-        """Decode codes, frame by frame, to logits in at least float32."""
+        """Decode codes, frame by frame, in at least float32: logits or means of pixels."""
         return full_precision(self.decoder(h.flatten(0, -2))).unflatten(0, h.shape[:-1])
 
     def expected_log_prior(
@@ -83,6 +83,24 @@ class VideoModel(PyroModule):
         loc = layout.stack({name: loc for name, (loc, _) in normals.items()})
         scale = layout.stack({name: scale for name, (_, scale) in normals.items()})
         return self.reader.expected_log_prior(loc, scale)
+
+    def expected_log_prior_jointly(
+        self, q: LatentPosterior, videos: Videos
+    ) -> dict[str, Float[Tensor, "*videos"]]:
+        """Return the same for a guide whose draws of frames are jointly Gaussian.
+
+        Args:
+            q: What the guide draws them from.
+            videos: The clips the model is called on.
+
+        Returns:
+            One term, in nats per video.
+
+        Raises:
+            NotGaussianPrior: The prior has no Gaussian form; the draw is named.
+        """
+        form = self.reader.form(videos.shape[1])
+        return {"prior": form.expected_log_prob_jointly(q.loc, q.covariance)}
 
 
 class PriorAlone(VideoModel):

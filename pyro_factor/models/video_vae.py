@@ -1,6 +1,7 @@
 """The video VAE: a factored prior and a decoder as a Pyro model, a neural guide (eqs. 5, 12)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import pyro
 import pyro.distributions as dist
@@ -10,12 +11,18 @@ from pyro import poutine
 from torch import Tensor, nn
 
 from ..errors import InputError, require
+from .images import PIXELS
 from .latent_posterior import LatentPosterior, global_posterior, smooth
 from .networks import Decoder, Encoder, ImageShape, check_sizes
 from .prior_reader import PriorReader
 from .program import Prior, tensors_of
+from .smoothing_guide import SmoothingGuide
 from .video_guide import VideoGuide
 from .video_model import VideoModel
+
+GUIDES: Mapping[str, type[VideoGuide]] = MappingProxyType(
+    {kind.name: kind for kind in (VideoGuide, SmoothingGuide)}
+)
 
 
 class VideoVAE(nn.Module):
@@ -25,15 +32,21 @@ class VideoVAE(nn.Module):
         prior: Samples, and returns the per-frame code h, (..., N, D); see `models.priors`.
         num_frames: N of the clips it is usually given; model and guide accept any number.
         beta: Weight of the KL term (eq. 5).
+        guide: "independent", a Normal for every frame (eq. 12), or "smoothing", which combines
+            them with the prior's Gaussian form and so keeps the correlations between frames.
         encoder: From images (M, C, H, W) to loc and scale, (M, D) each; default `Encoder`.
-        decoder: From codes (M, D) to logits (M, C, H, W); default `Decoder`.
+        decoder: From codes (M, D) to logits, or means of Gaussian pixels, (M, C, H, W);
+            default `Decoder`.
         image_shape: (channels, height, width) of a frame.
+        pixels: "bernoulli", in [0, 1], or "gaussian".
+        pixel_scale: Standard deviation of a Gaussian pixel.
         channels: Channels of the default networks' stages.
         hidden: Units of the default networks' linear layers.
 
     Raises:
         InputError: An argument is out of range, or the prior fails or returns another shape.
-        NotGaussianPrior: The prior has global draws and isn't linear-Gaussian; the draw is named.
+        NotGaussianPrior: The prior isn't linear-Gaussian, and has global draws or a smoothing
+            guide; the draw is named.
     """
 
     def __init__(
@@ -42,9 +55,12 @@ class VideoVAE(nn.Module):
         num_frames: int = 16,
         *,
         beta: float = 1.0,
+        guide: str = "independent",
         encoder: nn.Module | None = None,
         decoder: nn.Module | None = None,
         image_shape: ImageShape = (1, 64, 64),
+        pixels: str = "bernoulli",
+        pixel_scale: float = 0.1,
         channels: Sequence[int] = (16, 32, 64, 128),
         hidden: int = 256,
     ) -> None:
@@ -52,19 +68,24 @@ class VideoVAE(nn.Module):
         require(callable(prior), "prior", prior, "give a Pyro model function")
         require(num_frames > 0, "num_frames", num_frames, "give 1 or more")
         require(0 < beta < float("inf"), "beta", beta, "give a positive, finite weight")
+        require(guide in GUIDES, "guide", guide, f"choose from {', '.join(GUIDES)}")
         check_sizes(image_shape, channels, hidden)
+        require(pixels in PIXELS, "pixels", pixels, f"choose from {', '.join(PIXELS)}")
+        self.images = PIXELS[pixels](image_shape, pixel_scale)
         self.num_frames, self.beta, self.image_shape = num_frames, beta, image_shape
         self.channels, self.hidden = tuple(channels), hidden
         _check_parameters(prior)
         reader = PriorReader(prior)
         layout = reader.layout(num_frames)
         reader.check(num_frames)
+        if guide == "smoothing":
+            reader.form(num_frames)  # before training, not in its first step
         self.num_features = layout.num_features
         sizes = (self.num_features, image_shape, self.channels, hidden)
         # a PyroModule made with this setting also works without it, but not the other way round
         with pyro.settings.context(module_local_params=True):
-            self.model = VideoModel(reader, decoder or Decoder(*sizes), beta, image_shape)
-            self.guide = VideoGuide(reader, encoder or Encoder(*sizes), beta, image_shape)
+            self.model = VideoModel(reader, decoder or Decoder(*sizes), beta, self.images)
+            self.guide = GUIDES[guide](reader, encoder or Encoder(*sizes), beta, self.images)
 
     @property
     def prior(self) -> Prior:
@@ -85,7 +106,7 @@ class VideoVAE(nn.Module):
         """Return the guide's Normal over h, .loc and .scale (B, N, D) (eq. 12).
 
         Args:
-            videos: Clips (B, N, C, H, W) of any number of frames, in [0, 1].
+            videos: Clips (B, N, C, H, W) of any number of frames.
 
         Raises:
             InputError: The clips have another shape or range.
@@ -95,7 +116,7 @@ class VideoVAE(nn.Module):
     def decode(
         self, h: Float[Tensor, "*videos frames features"]
     ) -> Float[Tensor, "*videos frames channels height width"]:
-        """Return the means of the pixels, in [0, 1], of codes (..., N, D).
+        """Return the means of the pixels of codes (..., N, D).
 
         Raises:
             InputError: The codes have another number of features, or are no floats.
@@ -104,7 +125,7 @@ class VideoVAE(nn.Module):
         fits = len(shape) > 1 and 0 not in shape and shape[-1] == self.num_features
         require(fits, "h", shape, advice)
         require(h.is_floating_point(), "h", h.dtype, "give floats")
-        return self.model.logits(h).sigmoid()
+        return self.images.mean(self.model.outputs(h))
 
     def smooth(
         self,
@@ -126,7 +147,7 @@ class VideoVAE(nn.Module):
             InputError: Clips of another shape or range, fewer frames than they have.
             NotGaussianPrior: The prior has no Gaussian form; the draw is named.
         """
-        q = self.encode(videos)
+        q = self.guide.recognise(videos)
         num_frames = videos.shape[1] if num_frames is None else num_frames
         advice = f"give {videos.shape[1]}, the frames of the clips, or more"
         require(num_frames >= videos.shape[1], "num_frames", num_frames, advice)
@@ -145,11 +166,11 @@ class VideoVAE(nn.Module):
             InputError: Clips of another shape or range.
             NotGaussianPrior: The prior isn't Gaussian; the draw is named.
         """
-        q, num_frames = self.encode(videos), videos.shape[1]
+        q, num_frames = self.guide.posterior(videos), videos.shape[1]
         draws = self.model.reader.layout(num_frames).global_draws
         if not draws:
             return {}
-        found = global_posterior(self.model.reader.conditional(num_frames), q.loc, q.scale)
+        found = global_posterior(self.model.reader.conditional(num_frames), q)
         sizes = [draw.shape.numel() for draw in draws]
         places = torch.arange(sum(sizes)).split(sizes)
         return {

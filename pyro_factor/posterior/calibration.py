@@ -97,7 +97,7 @@ def _scores(vae: VideoVAE, videos: int, num_frames: int) -> dict[str, Tensor]:
     layout = vae.model.reader.layout(num_frames)
     true = draw_prior(vae, videos, num_frames)
     codes = layout.stack({draw.name: true[draw.name] for draw in layout.frame_draws})
-    clips = torch.bernoulli(vae.decode(codes))
+    clips = vae.images.sample(vae.model.outputs(codes)).to(codes.dtype)
     q = vae.encode(clips)
     found = {}
     for draw in layout.frame_draws:

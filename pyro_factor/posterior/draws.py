@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float
 from pyro import poutine
 from torch import Tensor
-from torch.distributions import MultivariateNormal
 
 from ..inference.terms import latent_sites, latent_terms
 from ..models.video_model import PriorAlone
@@ -56,7 +55,7 @@ def draw(vae: VideoVAE, videos: Videos, num_samples: int, batch_size: int = 512)
     """
     plate = pyro.plate(DRAWS, num_samples, dim=-1 - vae.max_plate_nesting)
     with pyro.settings.context(module_local_params=True):
-        prior = PriorAlone(vae.model.reader, vae.model.decoder, 1.0, vae.image_shape)
+        prior = PriorAlone(vae.model.reader, vae.model.decoder, 1.0, vae.images)
         guide = poutine.trace(plate(vae.guide)).get_trace(videos)
         model = poutine.trace(poutine.replay(plate(prior), trace=guide)).get_trace(videos)
     guide.compute_log_prob()
@@ -105,9 +104,8 @@ def smoothed_log_weights(
     """
     joint, form = vae.smooth(videos), vae.model.reader.form(videos.shape[1])
     codes = joint.sample(num_samples)
-    guide = MultivariateNormal(joint.loc.flatten(-2), joint.covariance)
     likelihood = log_likelihood(vae, videos, codes.to(videos.dtype), batch_size).sum(-1)
-    return likelihood + form.log_prob(codes) - guide.log_prob(codes.flatten(-2))
+    return likelihood + form.log_prob(codes) - joint.log_prob(codes)
 
 
 @torch.no_grad()
@@ -122,11 +120,8 @@ def log_likelihood(
     images = videos.flatten(0, 1)
     parts = []
     for numbers in torch.arange(len(flat)).split(batch_size):
-        logits = vae.model.logits(flat[numbers])
-        seen = images[numbers % len(images)]
-        # minus the cross-entropy, as in the model
-        cross = torch.nn.functional.binary_cross_entropy_with_logits(logits, seen, reduction="none")
-        parts.append(-cross.flatten(1).sum(-1))
+        pixels = vae.images.pixels(vae.model.outputs(flat[numbers]))
+        parts.append(pixels.log_prob(images[numbers % len(images)]).flatten(1).sum(-1))
     return torch.cat(parts).reshape(shape)
 
 

@@ -117,5 +117,5 @@ def _chains(value: Tensor) -> np.ndarray:
 
 
 def _images(vae: VideoVAE, codes: Float[Tensor, "draws *videos frames features"]) -> Tensor:
-    """Pixels drawn from their Bernoullis, 0 or 1, a draw at a time."""
-    return torch.stack([torch.bernoulli(vae.decode(h)).to(torch.int8) for h in codes])
+    """Pixels drawn from their distributions, a draw of the codes at a time."""
+    return torch.stack([vae.images.sample(vae.model.outputs(h)) for h in codes])

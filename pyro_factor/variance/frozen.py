@@ -63,13 +63,13 @@ def freeze(vae: VideoVAE, loc: Tensor, scale: Tensor, reader: PriorReader | None
     Returns:
         The pair, which shares the decoder.
     """
-    reader, shape = reader or vae.model.reader, vae.image_shape
+    reader, images = reader or vae.model.reader, vae.images
     outputs, decoder = Outputs(loc, scale), vae.model.decoder
     with pyro.settings.context(module_local_params=True):
-        guide = VideoGuide(reader, outputs, 1.0, shape)
+        guide = VideoGuide(reader, outputs, 1.0, images)
         return Frozen(
-            VideoModel(reader, decoder, 1.0, shape),
-            PriorAlone(reader, decoder, 1.0, shape),
+            VideoModel(reader, decoder, 1.0, images),
+            PriorAlone(reader, decoder, 1.0, images),
             guide,
             MeanFieldGuide.of(guide),
             (outputs.loc, outputs.scale),

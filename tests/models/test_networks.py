@@ -89,7 +89,7 @@ def test_a_pairs_outputs_are_float32_under_autocast(custom):
     vae = VideoVAE(priors.slow, 3, encoder=encoder, decoder=decoder, image_shape=shape)
     with torch.autocast("cpu", torch.bfloat16):
         q = vae.encode(torch.rand(2, 3, *shape))
-        logits = vae.model.logits(q.loc)
+        logits = vae.model.outputs(q.loc)
     assert q.loc.dtype == q.scale.dtype == logits.dtype == torch.float32
 
 

@@ -11,7 +11,7 @@ from pyro.infer import MCMC, NUTS, SVI, Predictive, Trace_ELBO, TraceMeanField_E
 from torch import nn
 
 from pyro_factor import InputError, NotGaussianPrior, VideoVAE, gaussian_form, priors
-from pyro_factor.models import ExactConditional, InvalidPairError
+from pyro_factor.models import GaussianConditional, InvalidPairError
 
 SMALL = {"image_shape": (1, 8, 8), "channels": (2, 4), "hidden": 8}
 EVERY_WAY = [
@@ -273,7 +273,7 @@ def test_the_latent_algebra_is_done_in_full_precision(videos, monkeypatch):
         return self.mean
 
     vae = small(prior)
-    monkeypatch.setattr(ExactConditional, "rsample", rsample)
+    monkeypatch.setattr(GaussianConditional, "rsample", rsample)
     autocast.clear()
     with torch.autocast("cpu", torch.bfloat16):
         Trace_ELBO()(vae.model, vae.guide)(videos)
