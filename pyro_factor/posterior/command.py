@@ -24,6 +24,15 @@ class Posterior:
     """Importance weights of each clip."""
     simulated: int = 200
     """Clips drawn from the model, to see whether the guide's intervals hold their codes."""
+    nuts: int = 0
+    """Clips whose true posterior is drawn from too, by NUTS: 2 take tens of minutes. Chains that
+    are done are kept, so that the command goes on when it is given again."""
+    chains: int = 4
+    """Chains of NUTS for each of them."""
+    warmup: int = 300
+    """Draws of a chain that adapt it."""
+    draws: int = 500
+    """Draws of a chain that are kept."""
     split: Literal["test", "validation"] = "test"
     """Which digits."""
     seed: int = 0
@@ -43,7 +52,9 @@ class Posterior:
         from ..inference.runs import load_run
         from ..models import NotGaussianPrior
         from .calibration import calibrate
-        from .inspect import inspect, unseen_clips
+        from .inspect import inspect, inspect_truth, unseen_clips
+        from .nuts import Settings
+        from .nuts_report import nuts_figure, nuts_table
         from .report import (
             calibration_table,
             importance_table,
@@ -53,6 +64,8 @@ class Posterior:
 
         # before minutes of drawing
         require(self.simulated >= 2, "simulated", self.simulated, "give 2 or more")
+        require(self.nuts >= 0, "nuts", self.nuts, "give 0 or more")
+        settings = Settings(self.chains, self.warmup, self.draws, seed=self.seed)
         run = load_run(self.run, data_root=self.data_root)
         run.vae.to(choose_device(self.device))
         found = inspect(
@@ -74,3 +87,8 @@ class Posterior:
         with suppress(NotGaussianPrior):
             video = unseen_clips(run, 1, self.split, self.seed).videos[0]
             print(save(prediction_figure(run.vae, video), folder / "prediction.png"))
+        if self.nuts:
+            truth = inspect_truth(run, self.nuts, settings, split=self.split, seed=self.seed)
+            Console().print(nuts_table(truth.compared, truth.chains))
+            figure = nuts_figure(run.vae, truth.videos, truth.chains)
+            print(folder / "nuts.nc", save(figure, folder / "nuts.png"), sep="\n")

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import require
 from ..evaluation.track import Track, untracked
+from ..inference.seeds import seeded
 from ..models.video_vae import VideoVAE
 from ..models.videos import Videos
 from .draws import draw, smoothed_log_weights
@@ -81,9 +82,7 @@ def importance(
     import_arviz()
     found = []
     for number in track(range(len(videos)), len(videos), f"Weighing draws, {guide}"):
-        with torch.random.fork_rng(devices=[]):
-            sequence = np.random.SeedSequence(seed, spawn_key=(number,))
-            torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
+        with seeded(seed, number):
             video = videos[number : number + 1]
             log_weights = _log_weights(GUIDES[guide], vae.eval(), video, num_samples)
         found.append(weigh(log_weights, bounds))

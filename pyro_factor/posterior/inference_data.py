@@ -15,6 +15,7 @@ from ..data import Clips
 from ..errors import InputError, require
 from ..evaluation.track import Track, untracked
 from ..files import atomic
+from ..inference.seeds import seeded
 from ..models.video_vae import VideoVAE
 from ..models.videos import Videos
 from .groups import CHAINS, Group, Sizes, clip_groups, prior_groups
@@ -63,7 +64,7 @@ def posterior_data(
         torch.manual_seed(seed)
         groups |= prior_groups(vae, _videos(videos).shape[1], sizes)
     given = {"seed": seed, **_versions(), **(attributes or {})}
-    data = {name: _dataset(group, given) for name, group in groups.items()}
+    data = {name: dataset(group, given) for name, group in groups.items()}
     return arviz.InferenceData(**data)
 
 
@@ -161,9 +162,7 @@ def _batches(
     """The groups of a few clips after another; each batch's draws have a seed of their own."""
     vae.eval()
     for start in range(0, len(_videos(videos)), BATCH):
-        with torch.random.fork_rng(devices=[]):
-            sequence = np.random.SeedSequence(seed, spawn_key=(start,))
-            torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
+        with seeded(seed, start):
             groups = clip_groups(vae, _part(videos, slice(start, start + BATCH)), sizes)
         yield groups
 
@@ -193,7 +192,8 @@ def _joined(parts: list[Group]) -> Group:
     }
 
 
-def _dataset(group: Group, attributes: Mapping[str, Any]) -> Any:
+def dataset(group: Group, attributes: Mapping[str, Any]) -> Any:
+    """A group of InferenceData, every dimension numbered."""
     import xarray
 
     sizes = {

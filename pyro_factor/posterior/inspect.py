@@ -5,17 +5,30 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
+from ..config import fingerprint
 from ..data import Clips
 from ..errors import require
 from ..evaluation.track import tracking
 from ..files import atomic, locked
 from ..inference.runs import Run
-from ..models import NotGaussianPrior
+from ..models import NotGaussianPrior, SmoothingGuide
+from ..models.videos import Videos
+from .comparison import Comparison, compare, nuts_data
 from .importance import LEAST, Importance, importance
 from .inference_data import check_sizes, import_arviz, write_posterior
+from .nuts import Chain, Settings, sample_chains
+
+
+class Truth(NamedTuple):
+    """What NUTS says of some clips (B, N, C, H, W): chains, and the guide beside them."""
+
+    videos: Videos
+    chains: list[list[Chain]]
+    compared: list[dict[str, Comparison]]
 
 
 def inspect(
@@ -46,7 +59,7 @@ def inspect(
 
     Returns:
         What the importance weights say of each clip, by guide: `own`, and where the prior is
-        Gaussian `smoothed`.
+        Gaussian and the guide independent `smoothed`.
 
     Raises:
         InputError: A number is out of range; ArviZ is not installed.
@@ -71,9 +84,51 @@ def inspect(
         given = {"num_samples": num_weights, "seed": seed, "track": track}
         found = {"own": importance(run.vae, clips.videos, **given)}  # type: ignore[arg-type]
         with suppress(NotGaussianPrior):
-            found["smoothed"] = importance(run.vae, clips.videos, guide="smoothed", **given)  # type: ignore[arg-type]
+            if run.vae.guide.name != SmoothingGuide.name:
+                found["smoothed"] = importance(run.vae, clips.videos, guide="smoothed", **given)  # type: ignore[arg-type]
         _write(found, folder / "importance.json")
     return found
+
+
+def inspect_truth(
+    run: Run,
+    videos: int = 2,
+    settings: Settings | None = None,
+    *,
+    split: str = "test",
+    seed: int = 0,
+    progress: bool = True,
+) -> Truth:
+    """Draw from the true posterior of some clips by NUTS, and put the guide beside it.
+
+    Into the run folder: posterior/nuts/, a file for every chain, which an interrupted study goes on
+    from, and posterior/nuts.nc for ArviZ.
+
+    Args:
+        run: The run, as `load_run` returns it.
+        videos: Clips.
+        settings: How long to sample; the defaults unless given.
+        split: Which digits, "test" or "validation".
+        seed: Seed of the clips.
+        progress: Whether to show progress.
+
+    Returns:
+        The clips, the chains of each, and how the guide compares.
+
+    Raises:
+        InputError: A number is out of range; ArviZ is not installed.
+        NotGaussianPrior: The prior has no Gaussian form; the draw is named.
+    """
+    import_arviz()
+    require(videos >= 1, "videos", videos, "give 1 or more")
+    folder, clips = Path(run.folder) / "posterior", unseen_clips(run, videos, split, seed).videos
+    key = f"{fingerprint(run.config)} {run.iteration}"
+    with locked(folder), tracking(progress) as track:
+        given = {"folder": folder / "nuts", "key": key, "track": track}
+        chains = sample_chains(run.vae, clips, settings or Settings(), **given)  # type: ignore[arg-type]
+        with atomic(folder / "nuts.nc") as temporary:
+            nuts_data(run.vae, clips, chains).to_netcdf(str(temporary), engine="h5netcdf")
+    return Truth(clips, chains, compare(run.vae, clips, chains))
 
 
 def unseen_clips(run: Run, videos: int, split: str, seed: int) -> Clips:

@@ -117,7 +117,7 @@ def _chain(
     """One chain, in whitened codes z: h = m + L z."""
     with seeded(settings.seed, *numbers), torch.no_grad():
         loc, scale_tril = _whitening(vae, video, settings.whiten)
-        start = LatentPosterior(*_gaussian(vae, video)).sample(1)[0, 0].flatten()
+        start = LatentPosterior(*gaussian(vae, video)).sample(1)[0, 0].flatten()
         z = torch.linalg.solve_triangular(scale_tril, (start - loc)[:, None], upper=False)[:, 0]
         kernel = NUTS(
             potential_fn=_potential(vae, video, loc, scale_tril),
@@ -164,12 +164,12 @@ def _whitening(vae: VideoVAE, video: Tensor, whiten: str) -> tuple[Tensor, Tenso
     form = vae.model.reader.form(video.shape[1])
     if whiten == "prior":
         return form.loc.flatten(), torch.linalg.cholesky(form.covariance)
-    loc, covariance = _gaussian(vae, video)
+    loc, covariance = gaussian(vae, video)
     return loc.flatten(), torch.linalg.cholesky(covariance[0])
 
 
 @torch.no_grad()
-def _gaussian(vae: VideoVAE, video: Tensor) -> tuple[Tensor, Tensor]:
+def gaussian(vae: VideoVAE, video: Tensor) -> tuple[Tensor, Tensor]:
     """The guide's mean (1, N, D) and covariance (1, N·D, N·D), in float64."""
     q = vae.guide.posterior(video)
     if isinstance(q, LatentPosterior):
@@ -193,8 +193,8 @@ def _kept(path: Path | None, description: str, draw: Callable[[], Chain]) -> Cha
         return found
     chain = draw()
     with atomic(path) as temporary, temporary.open("wb") as file:
-        arrays = {"codes": chain.codes, "diverging": chain.diverging}
-        np.savez(file, description=np.array(description), **arrays)
+        text = np.array(description)
+        np.savez(file, description=text, codes=chain.codes, diverging=chain.diverging)
     return chain
 
 

@@ -46,10 +46,31 @@ def test_the_command_prints_a_table_and_names_the_files(folder, capsys):
     assert "3 clips, 100 draws each" in out
     assert "40 clips drawn from the model" in out
     names = {path.name for path in (folder / "posterior").iterdir()} - {".lock"}
+    names -= {"nuts", "nuts.nc", "nuts.png"}
     figures = {"codes.png", "prior.png", "pareto.png", "ranks.png", "prediction.png"}
     assert names == figures | {"posterior.nc", "importance.json"}
     for name in figures | {"posterior.nc"}:
         assert name in out
+
+
+def test_the_command_draws_from_the_true_posterior(folder, capsys):
+    words = ["--videos", 1, "--samples", 4, "--images", 4, "--weights", 25, "--simulated", 2]
+    words += ["--nuts", 1, "--chains", 2, "--warmup", 20, "--draws", 20]
+    assert command("posterior", folder, *words) == 0
+    told = capsys.readouterr().out
+    assert "NUTS, 2 chains of 20 draws a clip" in told
+    assert "nuts.png" in told
+    names = {path.name for path in (folder / "posterior" / "nuts").iterdir()}
+    assert names == {"clip-0-chain-0.npz", "clip-0-chain-1.npz"}
+    data = import_arviz().from_netcdf(folder / "posterior" / "nuts.nc")
+    assert data.posterior["hs"].shape == (2, 20, 1, 4, 2)
+    assert command("posterior", folder, "--nuts", 1, "--chains", 1) == 2
+    assert "chains: got 1; give 2 or more" in capsys.readouterr().err
+
+
+def test_a_smoothing_guide_is_its_own_smoothed_one(tmp_path):
+    run = small_run(tmp_path, small_vae(guide="smoothing"), 1)
+    assert inspect(run, **FEW).keys() == {"own"}
 
 
 def test_the_table_fits_a_terminal():
