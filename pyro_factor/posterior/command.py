@@ -51,6 +51,8 @@ class Posterior:
         from ..inference.hardware import choose_device
         from ..inference.runs import load_run
         from ..models import NotGaussianPrior
+        from .anomalies import anomalies
+        from .anomaly_report import anomaly_figure, found_line, spoil
         from .calibration import calibrate
         from .inspect import inspect, inspect_truth, unseen_clips
         from .nuts import Settings
@@ -85,8 +87,14 @@ class Posterior:
         for path in posterior_figures(folder / "posterior.nc", found, calibration, folder):
             print(path)
         with suppress(NotGaussianPrior):
-            video = unseen_clips(run, 1, self.split, self.seed).videos[0]
-            print(save(prediction_figure(run.vae, video), folder / "prediction.png"))
+            clips = unseen_clips(run, max(self.videos, 2), self.split, self.seed).videos
+            print(save(prediction_figure(run.vae, clips[0]), folder / "prediction.png"))
+            if clips.shape[1] > 1:
+                spoiled, foreign = spoil(clips, self.seed)
+                strange = anomalies(run.vae, spoiled, seed=self.seed)
+                print(found_line(strange, foreign))
+                figure = anomaly_figure(spoiled[0], strange, int(foreign[0]))
+                print(save(figure, folder / "anomalies.png"))
         if self.nuts:
             truth = inspect_truth(run, self.nuts, settings, split=self.split, seed=self.seed)
             Console().print(nuts_table(truth.compared, truth.chains))

@@ -47,7 +47,14 @@ def test_the_command_prints_a_table_and_names_the_files(folder, capsys):
     assert "40 clips drawn from the model" in out
     names = {path.name for path in (folder / "posterior").iterdir()} - {".lock"}
     names -= {"nuts", "nuts.nc", "nuts.png"}
-    figures = {"codes.png", "prior.png", "pareto.png", "ranks.png", "prediction.png"}
+    figures = {
+        "codes.png",
+        "prior.png",
+        "pareto.png",
+        "ranks.png",
+        "prediction.png",
+        "anomalies.png",
+    }
     assert names == figures | {"posterior.nc", "importance.json"}
     for name in figures | {"posterior.nc"}:
         assert name in out
