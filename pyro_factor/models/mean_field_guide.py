@@ -6,6 +6,7 @@ from jaxtyping import Float
 from pyro import poutine
 from torch import Tensor
 
+from ..errors import require
 from .layout import Draw, Layout
 from .program import plain_numbers
 from .video_guide import VideoGuide, own_plates, sample_frames
@@ -26,7 +27,13 @@ class MeanFieldGuide(VideoGuide):
 
     @classmethod
     def of(cls, guide: VideoGuide) -> "MeanFieldGuide":
-        """The companion of a guide, with the same encoder."""
+        """The companion of a guide, with the same encoder.
+
+        Raises:
+            InputError: The guide's frames are not independent.
+        """
+        advice = "its companion needs a guide of independent frames"
+        require(guide.name == VideoGuide.name, "guide", guide.name, advice)
         return cls(guide.reader, guide.encoder, guide.beta, guide.images)
 
     def forward(self, videos: Videos) -> Float[Tensor, "*particles videos frames features"]:

@@ -7,6 +7,7 @@ import pyro
 import torch
 from torch import Tensor, nn
 
+from ..errors import require
 from ..models.mean_field_guide import MeanFieldGuide
 from ..models.prior_reader import PriorReader
 from ..models.video_guide import VideoGuide
@@ -62,7 +63,12 @@ def freeze(vae: VideoVAE, loc: Tensor, scale: Tensor, reader: PriorReader | None
 
     Returns:
         The pair, which shares the decoder.
+
+    Raises:
+        InputError: The guide's frames are not independent.
     """
+    advice = "give a model whose guide has independent frames"
+    require(vae.guide.name == VideoGuide.name, "vae", f"a {vae.guide.name} guide", advice)
     reader, images = reader or vae.model.reader, vae.images
     outputs, decoder = Outputs(loc, scale), vae.model.decoder
     with pyro.settings.context(module_local_params=True):

@@ -16,7 +16,8 @@ from pyro_factor import AnalyticKL_ELBO, VideoVAE, gallery, gaussian_form, load,
 from pyro_factor.errors import InputError
 from pyro_factor.inference.estimators import make_estimator
 from pyro_factor.inference.terms import latent_sites
-from pyro_factor.models import InvalidPairError, NotGaussianPrior
+from pyro_factor.models import InvalidPairError, MeanFieldGuide, NotGaussianPrior
+from pyro_factor.variance.frozen import freeze
 
 
 def non_centred(num_frames):
@@ -155,6 +156,10 @@ def test_what_it_does_not_suit_is_refused(videos):
         TraceMeanField_ELBO().loss(vae.model, vae.guide, clips)
     with pytest.raises(InvalidPairError, match="PathDerivative_ELBO: the guide's site 'hs'"):
         make_estimator("path", 1, 1).loss(vae.model, vae.guide, clips)
+    with pytest.raises(InputError, match="guide: got 'smoothing'; its companion needs"):
+        MeanFieldGuide.of(vae.guide)
+    with pytest.raises(InputError, match="vae: got 'a smoothing guide'; give a model whose guide"):
+        freeze(vae, torch.zeros(3, 4), torch.ones(3, 4))
     with pytest.raises(NotGaussianPrior):
         small_vae(gallery.laplace_walk, guide="smoothing")
     with pytest.raises(InputError, match="guide: got 'best'; choose from independent, smoothing"):
