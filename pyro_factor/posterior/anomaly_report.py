@@ -28,9 +28,8 @@ def spoil(
         The spoiled clips, and which frame of each is foreign, from 0.
     """
     clips = torch.arange(len(videos))
-    frames = torch.from_numpy(
-        np.random.default_rng(seed).integers(videos.shape[1], size=len(clips))
-    )
+    foreign = np.random.default_rng(seed).integers(videos.shape[1], size=len(clips))
+    frames = torch.from_numpy(foreign)
     spoiled = videos.clone()
     spoiled[clips, frames] = videos.roll(-1, 0)[clips, frames]
     return spoiled, foreign
