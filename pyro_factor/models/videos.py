@@ -28,9 +28,9 @@ def check_videos(videos: Tensor, images: Images) -> None:
         shape,
         wanted,
     )
-    require(videos.is_floating_point(), "videos", videos.dtype, "give floats")
+    within = f"[{images.low:g}, {images.high:g}]"
+    require(videos.is_floating_point(), "videos", videos.dtype, f"give floats in {within}")
     if is_validation_enabled():
         low, high = (float(v) for v in videos.detach().aminmax())
         if not (low >= images.low and high <= images.high):  # also NaN
-            wanted = f"scale pixels to [{images.low:g}, {images.high:g}]"
-            raise InputError(f"videos: values from {low} to {high}; {wanted}")
+            raise InputError(f"videos: values from {low} to {high}; scale pixels to {within}")
