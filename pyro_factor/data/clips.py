@@ -1,7 +1,9 @@
 """A batch of labelled video clips."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -21,3 +23,11 @@ class Clips:
     static: Int[Tensor, "videos"]
     temporal: Int[Tensor, "videos frames"]
     position: Float[Tensor, "videos frames 2"]
+
+
+def join(parts: Iterable[Clips]) -> Clips:
+    """Clips one after another; all of one length and size."""
+    given = list(parts)
+    return Clips(
+        *(torch.cat([getattr(part, field.name) for part in given]) for field in fields(Clips))
+    )

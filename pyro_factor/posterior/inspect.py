@@ -7,11 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
 from ..config import fingerprint
-from ..data import Clips
+from ..data.clips import Clips, join
 from ..errors import require
+from ..evaluation.gather import stream
 from ..evaluation.track import tracking
 from ..files import atomic, locked
 from ..inference.runs import Run
@@ -132,10 +131,10 @@ def inspect_truth(
 
 
 def unseen_clips(run: Run, videos: int, split: str, seed: int) -> Clips:
-    """Clips that the run was not trained on."""
+    """Clips that the run was not trained on; fewer of them are the first of more."""
     device = next(run.vae.parameters()).device
     data = run.data.replace(split=split)
-    return data.batch(videos, torch.Generator(device).manual_seed(seed))
+    return join(data.batch(1, stream(seed, clip, device)) for clip in range(videos))
 
 
 def _write(found: Mapping[str, Sequence[Importance]], path: Path) -> None:

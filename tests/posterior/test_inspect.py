@@ -4,6 +4,7 @@ import io
 import json
 
 import pytest
+import torch
 from rich.console import Console
 from small_runs import command, small_run, small_vae
 
@@ -12,7 +13,7 @@ from pyro_factor.errors import InputError
 from pyro_factor.inference import load_run
 from pyro_factor.posterior.importance import Importance
 from pyro_factor.posterior.inference_data import import_arviz
-from pyro_factor.posterior.inspect import inspect
+from pyro_factor.posterior.inspect import inspect, unseen_clips
 from pyro_factor.posterior.report import importance_table
 
 FEW = {"videos": 3, "num_samples": 8, "num_images": 4, "num_weights": 30, "progress": False}
@@ -23,6 +24,15 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("posterior") / "run"
     small_run(folder, small_vae(), 3)
     return folder
+
+
+def test_fewer_clips_are_the_first_of_more(folder):
+    run = load_run(folder)
+    few, more = (unseen_clips(run, videos, "test", seed=3) for videos in (2, 4))
+    assert torch.equal(few.videos, more.videos[:2])
+    assert torch.equal(few.temporal, more.temporal[:2])
+    assert not torch.equal(few.videos, more.videos[2:])
+    assert not torch.equal(few.videos, unseen_clips(run, 2, "test", seed=4).videos)
 
 
 def test_a_run_is_inspected(folder):
