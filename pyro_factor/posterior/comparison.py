@@ -30,6 +30,8 @@ class Comparison:
         neighbours: The posterior's correlation of a feature in neighbouring frames, root mean
             square.
         guide_neighbours: The guide's.
+        within: The posterior's correlation of two features in one frame, root mean square.
+        guide_within: The guide's.
     """
 
     r_hat: float
@@ -38,6 +40,8 @@ class Comparison:
     scale: float
     neighbours: float
     guide_neighbours: float
+    within: float
+    guide_within: float
 
 
 def nuts_data(
@@ -113,14 +117,17 @@ def _compare(
     flat = drawn.reshape(-1, *drawn.shape[2:]).astype(np.float64)
     mean, scale = flat.mean(0), flat.std(0, ddof=1)
     loc, spread, guide = guide_gaussian(vae, video, columns)
+    posterior, size = correlations(flat), len(columns)
     dataset_ = arviz.convert_to_dataset({"h": drawn.astype(np.float64)})
     return Comparison(
         r_hat=float(arviz.rhat(dataset_)["h"].max()),
         ess=float(arviz.ess(dataset_)["h"].min()),
         error=_rms((loc - mean) / scale),
         scale=float(np.median(spread / scale)),
-        neighbours=_rms(neighbours(correlations(flat), len(columns))),
-        guide_neighbours=_rms(neighbours(guide, len(columns))),
+        neighbours=_rms(neighbours(posterior, size)),
+        guide_neighbours=_rms(neighbours(guide, size)),
+        within=_rms(within(posterior, size)),
+        guide_within=_rms(within(guide, size)),
     )
 
 
@@ -145,6 +152,13 @@ def correlations(codes: Float[np.ndarray, "draws frames features"]) -> np.ndarra
 def neighbours(matrix: np.ndarray, features: int) -> np.ndarray:
     """The correlations of each feature in neighbouring frames, off a frame-major matrix."""
     return np.diag(matrix, features)
+
+
+def within(matrix: np.ndarray, features: int) -> np.ndarray:
+    """The correlations of each two features in one frame, off a frame-major matrix."""
+    frame = np.arange(len(matrix)) // features
+    same = frame[:, None] == frame
+    return matrix[np.triu(same, 1)]
 
 
 def _rms(values: np.ndarray) -> float:

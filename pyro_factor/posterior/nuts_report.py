@@ -38,8 +38,8 @@ def nuts_table(
     table = Table(title=title, title_justify="left")
     for name in ("clip", "factor", "R̂", "ESS", "diverging", "guide's error", "guide's scale"):
         table.add_column(name, justify="left" if name in {"clip", "factor"} else "right")
-    table.add_column("neighbours' correlation", justify="right")
-    table.add_column("guide's", justify="right")
+    for pair in ("neighbours'", "features'"):
+        table.add_column(f"{pair} correlation (guide's)", justify="right")
     for clip, (factors, each) in enumerate(zip(compared, chains, strict=True)):
         diverging = sum(int(chain.diverging.sum()) for chain in each)
         for name, found in factors.items():
@@ -51,11 +51,12 @@ def nuts_table(
                 str(diverging),
                 f"{found.error:.1f}",
                 f"{found.scale:.2f}",
-                f"{found.neighbours:.2f}",
-                f"{found.guide_neighbours:.2f}",
+                f"{found.neighbours:.2f} ({found.guide_neighbours:.2f})",
+                f"{found.within:.2f} ({found.guide_within:.2f})",
             )
     table.caption = (
-        "Error: of the guide's means, in scales of the posterior; scale: as a part of its scale"
+        "Error: of the guide's means, in scales of the posterior; scale: as a part of its scale. "
+        "Correlations of a feature in neighbouring frames, and of two features in one frame"
     )
     return table
 

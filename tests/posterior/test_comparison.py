@@ -39,6 +39,7 @@ def test_a_guide_that_is_the_posterior_has_no_error(videos, chains):
             assert one.error < 5 / (DRAWS * CHAINS) ** 0.5
             assert one.scale == pytest.approx(1, abs=5 / (2 * DRAWS * CHAINS) ** 0.5)
             assert one.guide_neighbours == pytest.approx(one.neighbours, abs=0.03)
+            assert one.guide_within == pytest.approx(one.within, abs=0.03)
 
 
 @pytest.mark.parametrize("width", [1.0, 0.2])
@@ -57,11 +58,14 @@ def test_an_independent_guide_lacks_the_correlations(videos, chains, width):
             distance = q.loc[clip].numpy() - means[clip].reshape(FRAMES, 4)
             error = np.sqrt(np.mean((distance / scale)[:, columns] ** 2))
             assert one.error == pytest.approx(error, abs=0.06)
-            assert one.guide_neighbours == 0
+            assert one.guide_neighbours == one.guide_within == 0
             pairs = [
                 correlation[4 * n + c, 4 * n + 4 + c] for n in range(FRAMES - 1) for c in columns
             ]
             assert one.neighbours == pytest.approx(np.sqrt(np.mean(np.square(pairs))), abs=0.03)
+            first, second = columns
+            pairs = [correlation[4 * n + first, 4 * n + second] for n in range(FRAMES)]
+            assert abs(one.within - np.sqrt(np.mean(np.square(pairs)))) < 0.03
 
 
 def test_the_data_have_the_names_that_are_documented(videos, chains):
