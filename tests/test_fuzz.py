@@ -18,6 +18,8 @@ from pyro_factor.config import Config, fingerprint, make_config, read_config
 from pyro_factor.data.digits import _read_idx
 from pyro_factor.errors import InputError
 from pyro_factor.evaluation.codes import Split
+from pyro_factor.evaluation.leakage import Leakage
+from pyro_factor.evaluation.metrics import Disentanglement, Metrics
 from pyro_factor.evaluation.results import Judgement, Scores
 from pyro_factor.evaluation.scores import Accuracies
 from pyro_factor.flags import KEY_VALUES
@@ -196,6 +198,7 @@ def test_metrics(tmp_path, content):
 
 
 FOUND = Accuracies(0.5, 0.25, 0.125, 0.75, 600)
+METRICS = Metrics(*(0.5 for _ in range(9)), Leakage(0.25, 0.75))
 SCORES = Scores(
     data_split="test",
     num_frames=4,
@@ -204,9 +207,17 @@ SCORES = Scores(
     split=Split([0, 1], [2, 3]),
     own_split=True,
     linear=Judgement(FOUND, FOUND, 0.5),
-    rbf=Judgement(FOUND, FOUND, 0.5),
+    rbf=Judgement(
+        FOUND,
+        FOUND,
+        0.5,
+        {"transfer": (0.4, 0.6), "d_score": (1.0, 2.0)},
+        Split([0, 1], [2, 3]),
+        Leakage(0.0, 1.0),
+    ),
     elbo=-2.0,
     terms={"reconstruction": -1.5, "entropy": -0.5},
+    metrics=Disentanglement(METRICS, METRICS),
 )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from ..errors import require
 
@@ -49,13 +49,42 @@ def accuracy(
         train_labels: Their labels, of two classes at least.
         test_features: Features to score on.
         test_labels: Their labels.
+        classifier: "linear" or "rbf", see `correct`.
+        seed: Seed of the subsample.
+
+    Returns:
+        Fraction of the test frames classified correctly, in [0, 1].
+
+    Raises:
+        InputError: unknown classifier, or training labels of a single class.
+    """
+    given = (train_features, train_labels, test_features, test_labels)
+    return float(correct(*given, classifier=classifier, seed=seed).mean())
+
+
+def correct(
+    train_features: Float[np.ndarray, "train features"],
+    train_labels: Int[np.ndarray, "train"],
+    test_features: Float[np.ndarray, "test features"],
+    test_labels: Int[np.ndarray, "test"],
+    *,
+    classifier: str = "linear",
+    seed: int = 0,
+) -> Bool[np.ndarray, "test"]:
+    """Fit a classifier on training frames and say which test frames it gets right.
+
+    Args:
+        train_features: Features to fit on.
+        train_labels: Their labels, of two classes at least.
+        test_features: Features to score on.
+        test_labels: Their labels.
         classifier: "linear" (`LinearSVC(dual=False)`, the paper's text) or "rbf" (`SVC()`, the
             authors' released code; its cost is quadratic in the frames, so it is fitted on a
             random subsample of 4,000 training frames where there are more).
         seed: Seed of that subsample.
 
     Returns:
-        Fraction of the test frames classified correctly, in [0, 1].
+        Whether each test frame is classified correctly.
 
     Raises:
         InputError: unknown classifier, or training labels of a single class.
@@ -72,4 +101,5 @@ def accuracy(
     classes = np.unique(train_labels)
     require(len(classes) > 1, "labels", classes.tolist(), "draw more clips: one class only")
     model = make_pipeline(StandardScaler(), build()).fit(train_features, train_labels)
-    return float(model.score(test_features, test_labels))
+    right: np.ndarray = model.predict(test_features) == test_labels
+    return right

@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from ..errors import require
+from ..errors import InputError, require
 from ..inference import AnalyticKL_ELBO, RecordedTrace_ELBO
 from ..inference.runs import Run
 from ..models import NotGaussianPrior, VideoVAE
-from .classifiers import CLASSIFIERS, accuracy
-from .codes import Split, true_codes
+from .codes import Split
 from .gather import (
     STREAMS,
     Gathered,
@@ -21,8 +21,10 @@ from .gather import (
     gather,
     stream,
 )
-from .results import Judgement, Scores, scores_path
-from .scores import search, split_accuracies
+from .judgement import judge_all
+from .metrics import Disentanglement, measure_disentanglement
+from .results import Scores, scores_path
+from .scores import Accuracies, LabelAccuracies
 from .track import Track, tracking
 
 PAPER_FRAMES = 19_200
@@ -72,7 +74,6 @@ def evaluate(
     require(seed >= 0, "seed", seed, "give 0 or more")
     require(batch_size >= 1, "batch_size", batch_size, "give 1 or more")
 
-    own = {"hs", "ht"} <= vae.factors.keys()
     with tracking(progress) as track:
         train, test = _encode(
             run,
@@ -83,14 +84,11 @@ def evaluate(
             per_batch=max(1, batch_size // num_frames),
             seed=seed,
         )
-        if own:
-            columns = Split(vae.factors["hs"], vae.factors["ht"])
-        else:
-            columns, _ = search(train.codes, test.codes)
-        judged = {
-            name: _judge(train, test, columns, own, name)
-            for name in track(CLASSIFIERS, len(CLASSIFIERS), "Fitting classifiers")
-        }
+        own = {"hs", "ht"} <= vae.factors.keys()
+        splits = [Split(vae.factors["hs"], vae.factors["ht"])] if own else None
+        judged = judge_all(train, test, num_frames, splits, track)
+        columns = cast(Split, judged["linear"].split)
+        metrics = _metrics(train, test, columns, judged["linear"].ceiling, num_frames)
     scores = Scores(
         data_split=split,
         num_frames=num_frames,
@@ -101,6 +99,7 @@ def evaluate(
         **judged,
         elbo=sum(test.terms.values()),
         terms=test.terms,
+        metrics=metrics,
     )
     if write:
         unusual = None if num_frames == vae.num_frames else num_frames
@@ -148,20 +147,12 @@ def _elbo_terms(vae: VideoVAE, num_frames: int) -> Callable[[Tensor], dict[str, 
     return partial(exact.terms, vae.model, vae.guide)
 
 
-def _judge(
-    train: Gathered, test: Gathered, columns: Split, own: bool, classifier: str
-) -> Judgement:
-    """The accuracies of one classifier, on the codes and on the true factors."""
-    seen, unseen = train.codes, test.codes
-    accuracies = split_accuracies(seen, unseen, columns, classifier)
-    num_classes = 1 + int(max(seen.static.max(), unseen.static.max()))
-    (true_seen, true_split), (true_unseen, _) = (
-        true_codes(part.codes.static, part.codes.temporal, part.position, num_classes)
-        for part in (train, test)
-    )
-    everything = (seen.features, seen.static, unseen.features, unseen.static)
-    return Judgement(
-        accuracies,
-        split_accuracies(true_seen, true_unseen, true_split, classifier),
-        accuracies.static_static if own else accuracy(*everything, classifier=classifier),
-    )
+def _metrics(
+    train: Gathered, test: Gathered, split: Split, ceiling: Accuracies, num_frames: int
+) -> Disentanglement | None:
+    """The metrics of today; None where codes or clips are too few for them."""
+    best = LabelAccuracies(ceiling.static_static, ceiling.temporal_temporal)
+    try:
+        return measure_disentanglement(train.codes, test.codes, split, num_frames, ceiling=best)
+    except InputError:
+        return None

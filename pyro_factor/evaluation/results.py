@@ -9,7 +9,10 @@ from pydantic import Field
 
 from ..errors import InputError
 from ..files import atomic
+from .bootstrap import Interval
 from .codes import Split
+from .leakage import Leakage
+from .metrics import Disentanglement
 from .scores import Accuracies, Count, Fraction
 
 Nats = Annotated[float, Field(allow_inf_nan=False)]
@@ -21,11 +24,17 @@ class Judgement:
 
     `transfer` is its test accuracy on the static label, from the static features of a model with
     a split of its own, and from all features of any other (tables 2 and 3 of the paper).
+    `intervals` holds the 95% intervals over videos of the accuracies, by their names, of `transfer`
+    and of `d_score` (see `bootstrap`); `split` the split it judged. Both are None in the scores of
+    earlier versions, whose split is that of `Scores`.
     """
 
     accuracies: Accuracies
     ceiling: Accuracies
     transfer: Fraction
+    intervals: dict[str, Interval] | None = None
+    split: Split | None = None
+    leakage: Leakage | None = None
 
 
 @dataclass(frozen=True)
@@ -33,8 +42,9 @@ class Scores:
     """The scores of a run: accuracies in [0, 1], the ELBO and its terms in nats per video.
 
     `split` holds the columns of the static and of the temporal features; `own_split` says whether
-    they are the model's own or the best found by the search. `elbo` is at β = 1, the sum of
-    `terms`, averaged over the evaluated clips.
+    they are the model's own or the best found by the search with the linear classifier. `elbo` is
+    at β = 1, the sum of `terms`, averaged over the evaluated clips. `metrics` are those of today
+    (see `measure_disentanglement`), None where the codes or the clips are too few for them.
     """
 
     data_split: str
@@ -47,6 +57,7 @@ class Scores:
     rbf: Judgement
     elbo: Nats
     terms: dict[str, Nats]
+    metrics: Disentanglement | None = None
 
     @property
     def d_score(self) -> float:
@@ -64,6 +75,8 @@ class Scores:
         for name in ("linear", "rbf"):
             for part in ("accuracies", "ceiling"):
                 record[name][part]["d_score"] = getattr(getattr(self, name), part).d_score
+            judged = getattr(self, name).split
+            record[name]["split"] = judged and judged._asdict()
         return record
 
     @classmethod

@@ -1,8 +1,11 @@
 """Scores as tables for the terminal, readable at 80 columns."""
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from .results import Scores
+from .leakage import Leakage
+from .metrics import Disentanglement, Metrics
+from .results import Judgement, Scores
 
 if TYPE_CHECKING:
     import rich.console
@@ -14,10 +17,21 @@ ACCURACIES = {
     "temporal_temporal": "temporal features → temporal label",
     "temporal_static": "temporal features → static label",
 }
+METRICS = {
+    "disentanglement": "DCI disentanglement",
+    "completeness": "DCI completeness",
+    "informativeness": "DCI informativeness",
+    "part_disentanglement": "DCI disentanglement of the two parts",
+    "part_completeness": "DCI completeness of the two parts",
+    "mig": "mutual information gap (MIG)",
+    "modularity": "modularity",
+    "sap": "SAP, linear SVM",
+    "sap_thresholds": "SAP, thresholds",
+}
 
 
 def score_tables(scores: Scores) -> "rich.console.Group":
-    """The accuracies under each classifier, and the ELBO with its terms beneath.
+    """The accuracies under each classifier, the metrics, and the ELBO with its terms beneath.
 
     Args:
         scores: The scores of a run.
@@ -27,27 +41,67 @@ def score_tables(scores: Scores) -> "rich.console.Group":
     """
     from rich.console import Group
 
-    return Group(_accuracies(scores), _elbo(scores))
+    judged = {"linear SVM": scores.linear, "RBF SVM": scores.rbf}
+    accuracies = (_accuracies(scores, name, one) for name, one in judged.items())
+    return Group(*accuracies, _metrics(scores.metrics), _elbo(scores))
 
 
-def _accuracies(scores: Scores) -> "rich.table.Table":
+def _accuracies(scores: Scores, classifier: str, judged: Judgement) -> "rich.table.Table":
     from rich.table import Table
 
-    table = Table(title=f"{scores.data_split} clips, {split_name(scores)}", title_justify="left")
-    table.add_column("accuracy")
-    for name in ("linear", "RBF", "linear ceiling", "RBF ceiling"):
-        table.add_column(name, justify="right", max_width=8)
-    judged = (scores.linear, scores.rbf)
-    columns = [one.accuracies for one in judged] + [one.ceiling for one in judged]
+    title = f"{classifier}, {scores.data_split} clips, {split_name(scores, judged)}"
+    table = Table(title=title, title_justify="left")
+    for name in ("accuracy", "codes [95% over videos]", "ceiling"):
+        table.add_column(name, justify="left" if name == "accuracy" else "right")
     for field, name in ACCURACIES.items():
-        table.add_row(name, *(f"{getattr(column, field):.3f}" for column in columns))
+        found, ceiling = getattr(judged.accuracies, field), getattr(judged.ceiling, field)
+        table.add_row(name, _with_interval(found, judged, field, 3), f"{ceiling:.3f}")
     table.add_section()
-    table.add_row("D-score", *(f"{column.d_score:.2f}" for column in columns), style="bold")
+    found = _with_interval(judged.accuracies.d_score, judged, "d_score", 2)
+    table.add_row("D-score", found, f"{judged.ceiling.d_score:.2f}", style="bold")
     origin = "static features" if scores.own_split else "all features"
-    transfers = (f"{one.transfer:.3f}" for one in judged)
-    ceilings = (f"{one.ceiling.static_static:.3f}" for one in judged)
-    table.add_row(f"static transfer ({origin})", *transfers, *ceilings)
+    found = _with_interval(judged.transfer, judged, "transfer", 3)
+    table.add_row(f"static transfer ({origin})", found, f"{judged.ceiling.static_static:.3f}")
+    if judged.leakage:
+        for name, share in _leakages(judged.leakage).items():
+            table.add_row(name, f"{share:.3f}", "")
     return table
+
+
+def _with_interval(value: float, judged: Judgement, name: str, digits: int) -> str:
+    if judged.intervals is None:
+        return f"{value:.{digits}f}"
+    low, high = judged.intervals[name]
+    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def _leakages(leakage: Leakage) -> dict[str, float]:
+    return {
+        "leakage, static features → temporal": leakage.static_temporal,
+        "leakage, temporal features → static": leakage.temporal_static,
+    }
+
+
+def _metrics(metrics: Disentanglement | None) -> "rich.table.Table | str":
+    from rich.table import Table
+
+    if metrics is None:
+        return "No DCI, MIG, SAP or modularity: the codes or the clips are too few for them."
+    table = Table(title="Metrics of codes, 0 to 1", title_justify="left")
+    table.add_column("metric")
+    for name in ("frames", "clips"):
+        table.add_column(name, justify="right")
+    for name, pair in _pairs(metrics.frames, metrics.clips).items():
+        table.add_row(name, *(f"{value:.3f}" for value in pair))
+    return table
+
+
+def _pairs(frames: Metrics, clips: Metrics) -> dict[str, tuple[float, float]]:
+    named = [field.name for field in fields(Metrics) if field.name in METRICS]
+    found = {METRICS[name]: (getattr(frames, name), getattr(clips, name)) for name in named}
+    pair = (_leakages(one.leakage) for one in (frames, clips))
+    both = zip(*(leaked.items() for leaked in pair), strict=True)
+    return found | {name: (of_frames, of_clips) for (name, of_frames), (_, of_clips) in both}
 
 
 def _elbo(scores: Scores) -> "rich.table.Table":
@@ -61,8 +115,8 @@ def _elbo(scores: Scores) -> "rich.table.Table":
     return table
 
 
-def split_name(scores: Scores) -> str:
+def split_name(scores: Scores, judged: Judgement) -> str:
     """Which columns are static and temporal, and who chose them."""
-    chosen = "the model's own split" if scores.own_split else "the linear SVM's best split"
-    static, temporal = (", ".join(map(str, part)) for part in scores.split)
+    chosen = "the model's own split" if scores.own_split else "the best split"
+    static, temporal = (", ".join(map(str, part)) for part in judged.split or scores.split)
     return f"{chosen}: static {static}; temporal {temporal}"

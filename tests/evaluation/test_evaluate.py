@@ -154,9 +154,51 @@ def test_the_table_fits_80_columns(kind, request):
     text = console.file.getvalue()
     assert "…" not in text
     rows = [line for line in text.splitlines() if "D-score" in line]
-    assert len(rows) == 1
-    judged = (scores.linear.accuracies, scores.rbf.accuracies)
-    ceilings = (scores.linear.ceiling, scores.rbf.ceiling)
-    assert all(f"{found.d_score:.2f}" in rows[0] for found in judged + ceilings)
+    for row, judged in zip(rows, (scores.linear, scores.rbf), strict=True):
+        low, high = judged.intervals["d_score"]
+        found, ceiling = judged.accuracies.d_score, judged.ceiling.d_score
+        assert low < found < high
+        assert f"{found:.2f} [{low:.2f}, {high:.2f}]" in row
+        assert f"{ceiling:.2f}" in row
+    assert "DCI disentanglement" in text
     assert f"{scores.elbo:.2f}" in text
     assert all(name in text for name in scores.terms)
+
+
+def test_scores_of_earlier_versions_still_read_and_print(run):
+    scores, path = small(run), scores_path(run.folder)
+    record = json.loads(path.read_text())
+    del record["metrics"]
+    for name in ("linear", "rbf"):
+        for later in ("intervals", "split", "leakage"):
+            del record[name][later]
+    path.write_text(json.dumps(record))
+    earlier = Scores.read(path)
+    assert earlier.linear.accuracies == scores.linear.accuracies
+    console = Console(width=80, file=StringIO())
+    console.print(score_tables(earlier))
+    assert f"{scores.linear.accuracies.d_score:.2f}" in console.file.getvalue()
+
+
+def test_the_rbf_svm_judges_the_linear_ones_best_splits(baseline):
+    scores = small(baseline, clips=300)
+    assert scores.linear.split == scores.split
+    # columns 0 and 2 tell the digit, 1 and 3 the position: no other split is near
+    assert scores.rbf.split == Split([0, 2], [1, 3])
+    assert scores.rbf.accuracies.d_score > scores.linear.accuracies.d_score
+
+
+def test_perfect_codes_have_perfect_metrics(run):
+    found = small(run, clips=300).metrics
+    for metrics in (found.frames, found.clips):
+        assert metrics.part_disentanglement > 0.9
+        assert metrics.leakage.static_temporal < 0.1
+        assert metrics.leakage.temporal_static < 0.1
+
+
+def test_codes_too_few_for_metrics_have_none(make_run):
+    run = make_run(examples.laplace_draw, pixels=(0, 10))
+    scores = small(run, num_frames=1, clips=20)
+    console = Console(width=80, file=StringIO())
+    console.print(score_tables(scores))
+    assert (scores.metrics is None) == ("No DCI" in console.file.getvalue())

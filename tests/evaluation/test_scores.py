@@ -133,10 +133,10 @@ def test_swapped_codes_score_the_inverse_and_useless_codes_about_1():
 
 @pytest.mark.parametrize("columns", ["stst", "ttss", "tsst"])
 def test_search_finds_a_planted_split(columns):
-    split, found = search(noisy(1_500, 0, columns), noisy(1_500, 1, columns))
+    split, hits = search(noisy(1_500, 0, columns), noisy(1_500, 1, columns))[0]
     planted = Split(*([j for j, name in enumerate(columns) if name == kind] for kind in ("s", "t")))
     assert split == planted
-    assert found.d_score > 1.5
+    assert hits.accuracies.d_score > 1.5
 
 
 @pytest.mark.parametrize("columns", ["st", "nst", "tnsn"])
@@ -150,6 +150,9 @@ def test_search_against_brute_force(columns):
             scores = split_accuracies(train, test, Split(list(static), temporal))
             candidates[static] = scores
     assert len(candidates) == 2 ** len(columns) - 2
-    split, found = search(train, test)
-    assert found == candidates[tuple(split.static)]
-    assert found.d_score == max(scores.d_score for scores in candidates.values())
+    ranked = search(train, test)
+    assert len(ranked) == len(candidates)
+    for split, hits in ranked:
+        assert hits.accuracies == candidates[tuple(split.static)]
+    scores = [hits.accuracies.d_score for _, hits in ranked]
+    assert scores == sorted((one.d_score for one in candidates.values()), reverse=True)
