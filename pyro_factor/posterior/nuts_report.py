@@ -35,28 +35,26 @@ def nuts_table(
 
     number, (draws, *_) = len(chains[0]), chains[0][0].codes.shape
     title = f"The guide beside the posterior: NUTS, {number} chains of {draws:,} draws a clip"
-    table = Table(title=title, title_justify="left")
-    for name in ("clip", "factor", "R̂", "ESS", "diverging", "guide's error", "guide's scale"):
+    table = Table(title=title, title_justify="left", caption_justify="left")
+    for name in ("clip", "factor", "R̂", "ESS", "error", "scale", "ρ of frames", "ρ in a frame"):
         table.add_column(name, justify="left" if name in {"clip", "factor"} else "right")
-    for pair in ("neighbours'", "features'"):
-        table.add_column(f"{pair} correlation (guide's)", justify="right")
-    for clip, (factors, each) in enumerate(zip(compared, chains, strict=True)):
-        diverging = sum(int(chain.diverging.sum()) for chain in each)
+    for clip, factors in enumerate(compared):
         for name, found in factors.items():
             table.add_row(
                 str(clip),
                 name,
                 f"{found.r_hat:.3f}",
                 f"{found.ess:.0f}",
-                str(diverging),
                 f"{found.error:.1f}",
                 f"{found.scale:.2f}",
                 f"{found.neighbours:.2f} ({found.guide_neighbours:.2f})",
                 f"{found.within:.2f} ({found.guide_within:.2f})",
             )
+    diverging = sum(int(chain.diverging.sum()) for each in chains for chain in each)
     table.caption = (
-        "Error: of the guide's means, in scales of the posterior; scale: as a part of its scale. "
-        "Correlations of a feature in neighbouring frames, and of two features in one frame"
+        f"{diverging} draws diverging. Error of the guide's means, in scales of the posterior; the "
+        "guide's scale as a part of the posterior's; correlations of a feature in neighbouring "
+        "frames, and of two features in one frame (in brackets, the guide's)."
     )
     return table
 
