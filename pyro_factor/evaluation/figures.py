@@ -1,16 +1,20 @@
 """All figures of a run, written to its folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from torch import Tensor
 
 from ..errors import InputError
 from ..inference.metrics import read_rows
 from ..inference.runs import Run, metrics_path
+from .animations import Animation, interpolation_animation, save_animation, swap_animation
+from .codes import Split
 from .gather import TEST_STREAM, evaluating, stream
-from .pictures import reconstruction_figure, swap_figure
+from .identities import identities_figure
+from .interpolation import interpolation_figure
+from .pictures import examples_figure, reconstruction_figure, swap_figure
 from .plots import codes_figure, scores_figure, training_figure
 from .results import Scores, scores_path
 from .style import save
@@ -19,6 +23,10 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 SHOWN_VIDEOS = 6  # as in fig. 8
+PAIRS = 4
+FORMATS = (".png", ".svg")
+
+Drawn = TypeVar("Drawn")
 
 
 class LeftOut(Exception):
@@ -34,33 +42,71 @@ def figures(run: Run, *, seed: int = 0, say: Callable[[str], object] = print) ->
         say: Told which figure is left out, and why.
 
     Returns:
-        The files written, PNG: swap, swap-clips, reconstruction, codes, training, scores.
+        The files written: each of `FIGURES` as PNG and SVG, each of `ANIMATIONS` as GIF.
 
     Raises:
         InputError: The metrics or the scores are damaged; no figure is written then.
     """
     folder = Path(run.folder) / "figures"
-    drawn: dict[str, matplotlib.figure.Figure] = {}
-    for name, draw in FIGURES.items():
+    drawn = _drawn(FIGURES, run, seed, say)
+    moving = _drawn(ANIMATIONS, run, seed, say)
+    still = [save(fig, folder / f"{name}{kind}") for name, fig in drawn for kind in FORMATS]
+    return still + [save_animation(each, folder / f"{name}.gif") for name, each in moving]
+
+
+def _drawn(
+    draws: Mapping[str, Callable[[Run, int], Drawn]],
+    run: Run,
+    seed: int,
+    say: Callable[[str], object],
+) -> list[tuple[str, Drawn]]:
+    drawn = []
+    for name, draw in draws.items():
         try:
-            drawn[name] = draw(run, seed)
+            drawn.append((name, draw(run, seed)))
         except LeftOut as reason:
             say(f"{name}: {reason}")
-    return [save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
+    return drawn
+
+
+def _examples(run: Run, seed: int) -> "matplotlib.figure.Figure":
+    return examples_figure(_test_clips(run, seed, 4))
 
 
 def _swap(run: Run, seed: int) -> "matplotlib.figure.Figure":
     """The factor hs is swapped; without one, the static part of the best split found."""
-    return swap_figure(run.vae, seed, _static_columns(run))
+    return swap_figure(run.vae, seed, _columns(run)[0])
 
 
 def _swap_clips(run: Run, seed: int) -> "matplotlib.figure.Figure":
     """The same with codes of test clips."""
-    return swap_figure(run.vae, seed, _static_columns(run), videos=_test_clips(run, seed, 8))
+    return swap_figure(run.vae, seed, _columns(run)[0], videos=_test_clips(run, seed, 8))
 
 
 def _reconstruction(run: Run, seed: int) -> "matplotlib.figure.Figure":
     return reconstruction_figure(run.vae, _test_clips(run, seed, 3))
+
+
+def _identities(run: Run, seed: int) -> "matplotlib.figure.Figure":
+    return identities_figure(run.vae, _sequences(run, seed, 2), _columns(run)[0])
+
+
+def _static_interpolation(run: Run, seed: int) -> "matplotlib.figure.Figure":
+    videos = _test_clips(run, seed, 2 * PAIRS)
+    return interpolation_figure(run.vae, videos, _columns(run)[0], "static")
+
+
+def _temporal_interpolation(run: Run, seed: int) -> "matplotlib.figure.Figure":
+    videos = _test_clips(run, seed, 2 * PAIRS)
+    return interpolation_figure(run.vae, videos, _columns(run)[1], "temporal")
+
+
+def _swap_animation(run: Run, seed: int) -> Animation:
+    return swap_animation(run.vae, _sequences(run, seed, 2 * PAIRS), _columns(run)[0])
+
+
+def _interpolation_animation(run: Run, seed: int) -> Animation:
+    return interpolation_animation(run.vae, _test_clips(run, seed, 2 * PAIRS), _columns(run))
 
 
 def _codes(run: Run, seed: int) -> "matplotlib.figure.Figure":
@@ -75,9 +121,17 @@ def _test_clips(run: Run, seed: int, videos: int) -> Tensor:
     return data.batch(videos, stream(seed, TEST_STREAM, device)).videos
 
 
-def _static_columns(run: Run) -> list[int] | None:
-    own = {"hs", "ht"} <= run.vae.factors.keys()
-    return None if own else _scores(run).split.static
+def _sequences(run: Run, seed: int, videos: int) -> Tensor:
+    if run.vae.num_frames == 1:
+        raise LeftOut("the model is one of single frames")
+    return _test_clips(run, seed, videos)
+
+
+def _columns(run: Run) -> Split:
+    """The columns of hs and ht; without these factors, those of the best split found."""
+    factors = run.vae.factors
+    own = {"hs", "ht"} <= factors.keys()
+    return Split(factors["hs"], factors["ht"]) if own else _scores(run).split
 
 
 def _training(run: Run, seed: int) -> "matplotlib.figure.Figure":
@@ -103,10 +157,15 @@ def _scores(run: Run) -> Scores:
 
 
 FIGURES = {
+    "examples": _examples,
     "swap": _swap,
     "swap-clips": _swap_clips,
+    "identities": _identities,
+    "static-interpolation": _static_interpolation,
+    "temporal-interpolation": _temporal_interpolation,
     "reconstruction": _reconstruction,
     "codes": _codes,
     "training": _training,
     "scores": _scores_heat_maps,
 }
+ANIMATIONS = {"swap": _swap_animation, "interpolation": _interpolation_animation}

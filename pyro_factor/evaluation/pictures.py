@@ -1,4 +1,4 @@
-"""Figures of decoded images: swaps and reconstructions."""
+"""Figures of images: clips, swaps and reconstructions."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -75,6 +75,20 @@ def swap_figure(
     for number, axis in enumerate(grid[0], start=1):
         axis.set_title(f"pair {number}")
     fig.suptitle(f"Decoded codes, and the same codes with static parts ({_list(columns)}) swapped")
+    return fig
+
+
+@styled
+def examples_figure(
+    videos: Float[Tensor, "videos frames channels height width"],
+) -> "matplotlib.figure.Figure":
+    """Fig. 1 of the paper: clips, a row each."""
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=(9, 0.75 * len(videos) + 0.7))
+    for axes, clip in zip(fig.subplots(len(videos), 1, squeeze=False)[:, 0], videos, strict=True):
+        show_strip(axes, clip)
+    fig.suptitle("Test clips")
     return fig
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from ..errors import require
 from .results import Scores
 from .scores import Accuracies
 from .style import COLOURS, MARKERS, styled
@@ -24,20 +25,25 @@ def plane(
         codes: The features of one factor.
 
     Returns:
-        Two features as they are; one feature against the frame's number; of more features the
-        first two principal components over all frames.
+        Two features as they are; one feature against the frame's number; more features by t-SNE
+        of all frames, as in the paper.
+
+    Raises:
+        InputError: More than two features of fewer than 5 frames in all.
     """
-    _, num_frames, size = codes.shape
+    num_videos, num_frames, size = codes.shape
     if size == 1:
         time = np.broadcast_to(np.arange(num_frames)[:, None], codes.shape)
         return np.concatenate([time, codes], axis=-1)
     if size == 2:
         return codes
-    centred = codes - codes.mean((0, 1))
-    _, _, components = np.linalg.svd(centred.reshape(-1, size), full_matrices=False)
-    shown = centred @ components[:2].T
-    missing = 2 - shown.shape[-1]  # a single frame has one component
-    return np.pad(shown, [(0, 0), (0, 0), (0, missing)])
+    from sklearn.manifold import TSNE
+
+    points = num_videos * num_frames
+    require(points >= 5, "codes", codes.shape, "t-SNE needs 5 frames or more in all")
+    tsne = TSNE(perplexity=min(30, (points - 1) / 3), init="pca", random_state=0)
+    shown: np.ndarray = tsne.fit_transform(codes.reshape(points, size))
+    return shown.reshape(num_videos, num_frames, 2)
 
 
 @styled
@@ -72,8 +78,7 @@ def codes_figure(
 
 def _plane_names(name: str, columns: Sequence[int]) -> tuple[str, tuple[str, str]]:
     if len(columns) > 2:
-        title = f"{name}: first two principal components of {len(columns)} features"
-        return title, ("component 1", "component 2")
+        return f"{name}: t-SNE of {len(columns)} features", ("t-SNE 1", "t-SNE 2")
     features = [f"h[{column}]" for column in columns]
     return name, ("frame", features[0]) if len(columns) == 1 else (features[0], features[1])
 

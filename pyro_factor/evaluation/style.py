@@ -28,6 +28,7 @@ STYLE: dict[Any, Any] = {
     "grid.color": "0.9",
     "image.cmap": "gray",
     "lines.linewidth": 1.2,
+    "svg.hashsalt": "pyro-factor",
 }
 # Okabe and Ito's colours, told apart with every kind of colour vision, and markers beside them.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -53,8 +54,12 @@ def styled(
 
 def save(fig: "matplotlib.figure.Figure", path: Path) -> Path:
     """Write a figure in the format that the path's suffix names, whole or not at all."""
-    with atomic(path) as temporary:
-        fig.savefig(temporary, format=path.suffix.removeprefix("."))
+    from matplotlib import rc_context
+
+    kind = path.suffix.removeprefix(".")
+    with atomic(path) as temporary, rc_context(STYLE):
+        # undated, so that the same figure is the same file
+        fig.savefig(temporary, format=kind, metadata={"Date": None} if kind == "svg" else None)
     return path
 
 

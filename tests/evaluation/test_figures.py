@@ -5,8 +5,20 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageSequence
 
+from pyro_factor.errors import InputError
 from pyro_factor.evaluation import evaluate, figures
+from pyro_factor.evaluation.animations import (
+    MILLISECONDS,
+    interpolation_animation,
+    save_animation,
+    swap_animation,
+    tile,
+)
+from pyro_factor.evaluation.figures import ANIMATIONS, FIGURES
+from pyro_factor.evaluation.identities import with_identities
+from pyro_factor.evaluation.interpolation import interpolate, interpolation_figure
 from pyro_factor.evaluation.pictures import reconstruction_figure, swap, swap_figure
 from pyro_factor.evaluation.plots import codes_figure, plane, scores_figure, training_figure
 from pyro_factor.evaluation.style import save
@@ -66,18 +78,18 @@ def test_plane_keeps_two_features_and_counts_frames_for_one():
     assert plane(codes[..., :1])[3].tolist() == [[i, codes[3, i, 0]] for i in range(5)]
 
 
-def test_plane_of_more_features_is_the_plane_they_lie_in():
-    rng = np.random.default_rng(0)
-    flat = rng.normal(size=(6, 5, 2)) * [3, 1]
-    rotation, _ = np.linalg.qr(rng.normal(size=(4, 4)))
-    shown = plane(flat @ rotation[:2] + rng.normal(size=4))
-
-    def distances(points):
-        points = points.reshape(30, -1)
-        return np.linalg.norm(points[:, None] - points, axis=-1)
-
-    assert distances(shown) == pytest.approx(distances(flat))
-    assert plane(np.ones((1, 1, 3))).shape == (1, 1, 2)
+def test_tsne_of_more_features_keeps_neighbours():
+    generator = np.random.default_rng(0)
+    centres = np.eye(4)[:3, None] * 20
+    codes = centres + generator.normal(size=(3, 20, 4))
+    shown = plane(codes)
+    assert shown.shape == (3, 20, 2)
+    assert np.array_equal(shown, plane(codes))
+    spread = np.linalg.norm(shown - shown.mean(1, keepdims=True), axis=-1).mean()
+    between = np.linalg.norm(shown.mean(1) - shown.mean(1)[[1, 2, 0]], axis=-1)
+    assert between.min() > 3 * spread
+    with pytest.raises(InputError, match="5 frames or more"):
+        plane(np.ones((1, 4, 3)))
 
 
 def test_codes_figure_has_a_panel_per_factor_and_a_path_per_video():
@@ -85,7 +97,7 @@ def test_codes_figure_has_a_panel_per_factor_and_a_path_per_video():
     fig = codes_figure(codes, {"hs": [0, 1], "ht": [2, 3, 4]})
     static, temporal = fig.axes
     assert static.get_title() == "hs"
-    assert "first two principal components of 3 features" in temporal.get_title()
+    assert "t-SNE of 3 features" in temporal.get_title()
     paths = [line.get_xydata() for line in static.lines if len(line.get_xdata()) > 1]
     assert np.array_equal(paths, codes[..., :2])
 
@@ -118,10 +130,70 @@ def test_scores_figure_holds_features_by_labels(run):
     assert f"{scores.linear.ceiling.d_score:.2f}" in ceiling.get_title()
 
 
+def test_interpolation_is_linear_and_leaves_the_other_columns():
+    start, end = torch.randn(3, 4, dtype=torch.float64), torch.randn(3, 4, dtype=torch.float64)
+    path = interpolate(start, end, [1, 3], steps=5)
+    assert path.shape == (3, 5, 4)
+    assert torch.equal(path[..., [0, 2]], start[:, None, [0, 2]].expand(-1, 5, -1))
+    moved = path[..., [1, 3]]
+    assert torch.equal(moved[:, 0], start[:, [1, 3]])
+    assert moved[:, -1].numpy() == pytest.approx(end[:, [1, 3]].numpy())
+    steps = moved.diff(dim=1)
+    assert steps.numpy() == pytest.approx(steps[:, :1].expand_as(steps).numpy())
+
+
+def test_identities_share_a_motion_and_keep_their_static_codes():
+    h = torch.randn(2, 5, 4)
+    codes = with_identities(h, [0, 1])
+    assert torch.equal(codes[..., 2:], h[:1, :, 2:].expand(2, -1, -1))
+    assert torch.equal(codes[..., :2], h[..., :2].mean(1, keepdim=True).expand(-1, 5, -1))
+
+
+def test_interpolation_figure_has_a_row_for_each_pair(run):
+    fig = interpolation_figure(run.vae, torch.rand(4, 4, 1, 16, 16), [0], "static")
+    assert [axes.get_ylabel() for axes in fig.axes] == ["pair 1", "pair 2"]
+    assert np.asarray(fig.axes[0].images[0].get_array()).shape == (16, 10 * 18 - 2, 3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tiles_are_where_they_belong(channels):
+    images = torch.rand(2, 3, 4, channels, 5, 6)
+    pictures = tile(images)
+    assert pictures.shape == (2, 3 * 12 - 2, 4 * 14 - 2, 3)
+    part = pictures[1, 24 : 24 + 10 : 2, 14 : 14 + 12 : 2]
+    expected = (255 * images[1, 2, 1]).round().expand(3, -1, -1).movedim(0, -1)
+    assert np.array_equal(part, expected.byte().numpy())
+    assert (pictures[:, 10:12] == 255).all()
+
+
+def test_the_swap_moves_as_the_codes_say(run):
+    videos = torch.rand(4, 4, 1, 16, 16)
+    pictures = swap_animation(run.vae, videos, run.vae.factors["hs"])
+    assert pictures.shape == (4, 3 * 34 - 2, 4 * 34 - 2, 3)
+    clip = pictures[2, 0:32:2, 34 : 34 + 32 : 2, 0]
+    assert np.array_equal(clip, (255 * videos[1, 2, 0]).round().byte().numpy())
+    # nothing swapped: the lower row is the one above
+    same = swap_animation(run.vae, videos, [])
+    assert np.array_equal(same[:, 34:66], same[:, 68:100])
+
+
+def test_an_interpolation_comes_back_and_is_kept_as_a_gif(run, tmp_path):
+    factors = run.vae.factors
+    videos = torch.rand(2, 4, 1, 16, 16)
+    pictures = interpolation_animation(run.vae, videos, [factors["hs"], factors["ht"]], steps=6)
+    assert len(pictures) == 10
+    assert np.array_equal(pictures[1], pictures[-1])
+    with Image.open(save_animation(pictures, tmp_path / "a.gif")) as gif:
+        durations = [frame.info["duration"] for frame in ImageSequence.Iterator(gif)]
+        assert sum(durations) == 10 * MILLISECONDS  # pictures that are alike are one, shown longer
+        assert gif.info["loop"] == 0
+
+
 def test_figures_of_a_run_and_what_is_left_out(run):
     said = []
     written = figures(run, say=said.append)
-    assert [path.stem for path in written] == ["swap", "swap-clips", "reconstruction", "codes"]
+    names = {path.stem for path in written}
+    assert names == {*FIGURES, *ANIMATIONS} - {"training", "scores"}
     assert said == [
         "training: there is no metrics.jsonl yet; train the run first",
         "scores: there is no scores.json yet; evaluate the run first",
@@ -130,11 +202,17 @@ def test_figures_of_a_run_and_what_is_left_out(run):
     write_metrics(run)
     said.clear()
     written = figures(run, say=said.append)
-    names = ["swap", "swap-clips", "reconstruction", "codes", "training", "scores"]
-    assert [path.stem for path in written] == names
+    expected = [f"{name}{kind}" for name in FIGURES for kind in (".png", ".svg")]
+    assert [path.name for path in written] == expected + [f"{name}.gif" for name in ANIMATIONS]
     assert not said
     assert sorted(written) == sorted((run.folder / "figures").iterdir())
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
+    starts = {".png": b"\x89PNG", ".svg": b"<?xml", ".gif": b"GIF89a"}
+    assert all(path.read_bytes().startswith(starts[path.suffix]) for path in written)
+
+
+def test_a_figure_is_the_same_file_again(run):
+    first = {path: path.read_bytes() for path in figures(run, say=str)}
+    assert {path: path.read_bytes() for path in figures(run, say=str)} == first
 
 
 def test_swap_figure_of_a_prior_without_a_split_needs_scores(baseline):
@@ -147,7 +225,7 @@ def test_swap_figure_of_a_prior_without_a_split_needs_scores(baseline):
 
 def test_a_figure_that_fails_leaves_the_old_file(tmp_path):
     class Broken:
-        def savefig(self, path, format):
+        def savefig(self, path, format, metadata):
             path.write_bytes(b"half")
             raise OSError
 
