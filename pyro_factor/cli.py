@@ -135,6 +135,24 @@ class Figures:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Report:
+    """Write one page on runs: scores, curves, figures, animations, configuration."""
+
+    runs: Positional[tuple[Path, ...]]
+    """Run folders."""
+    output: Path | None = None
+    """The file; report.html in the run folder, or here for several runs, unless given."""
+    title: str | None = None
+    """The page's title."""
+
+    def __call__(self) -> None:
+        """Run the command."""
+        from .evaluation.report import write_report
+
+        print(write_report(self.runs, self.output, title=self.title))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Priors:
     """List the priors that have a name, and draw from each."""
 
@@ -187,6 +205,7 @@ def _parsed(arguments: Sequence[str] | None, train: Train) -> Any:
         | Annotated[Train, subcommand("train", default=train)]
         | Annotated[Evaluate, subcommand("evaluate")]
         | Annotated[Figures, subcommand("figures")]
+        | Annotated[Report, subcommand("report")]
         | Annotated[Priors, subcommand("priors")]
         | Annotated[Posterior, subcommand("posterior")]
         | Annotated[Variance, subcommand("variance")]

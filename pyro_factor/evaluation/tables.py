@@ -1,7 +1,7 @@
-"""Scores as tables for the terminal, readable at 80 columns."""
+"""Scores as tables, for the terminal (readable at 80 columns) and for pages."""
 
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .leakage import Leakage
 from .metrics import Disentanglement, Metrics
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import rich.console
     import rich.table
 
+D_SCORE = "D-score"
 ACCURACIES = {
     "static_static": "static features → static label",
     "static_temporal": "static features → temporal label",
@@ -30,6 +31,14 @@ METRICS = {
 }
 
 
+class Listing(NamedTuple):
+    """A table of words: the first column names the rows."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
 def score_tables(scores: Scores) -> "rich.console.Group":
     """The accuracies under each classifier, the metrics, and the ELBO with its terms beneath.
 
@@ -41,31 +50,46 @@ def score_tables(scores: Scores) -> "rich.console.Group":
     """
     from rich.console import Group
 
+    return Group(*map(_table, score_listings(scores)))
+
+
+def score_listings(scores: Scores) -> list[Listing]:
+    """The same tables as words, for any page."""
     judged = {"linear SVM": scores.linear, "RBF SVM": scores.rbf}
-    accuracies = (_accuracies(scores, name, one) for name, one in judged.items())
-    return Group(*accuracies, _metrics(scores.metrics), _elbo(scores))
+    accuracies = [_accuracies(scores, name, one) for name, one in judged.items()]
+    return [*accuracies, _metrics(scores.metrics), _elbo(scores)]
 
 
-def _accuracies(scores: Scores, classifier: str, judged: Judgement) -> "rich.table.Table":
+def _table(listing: Listing) -> "rich.table.Table":
     from rich.table import Table
 
-    title = f"{classifier}, {scores.data_split} clips, {split_name(scores, judged)}"
-    table = Table(title=title, title_justify="left")
-    for name in ("accuracy", "codes [95% over videos]", "ceiling"):
-        table.add_column(name, justify="left" if name == "accuracy" else "right")
-    for field, name in ACCURACIES.items():
-        found, ceiling = getattr(judged.accuracies, field), getattr(judged.ceiling, field)
-        table.add_row(name, _with_interval(found, judged, field, 3), f"{ceiling:.3f}")
-    table.add_section()
-    found = _with_interval(judged.accuracies.d_score, judged, "d_score", 2)
-    table.add_row("D-score", found, f"{judged.ceiling.d_score:.2f}", style="bold")
-    origin = "static features" if scores.own_split else "all features"
-    found = _with_interval(judged.transfer, judged, "transfer", 3)
-    table.add_row(f"static transfer ({origin})", found, f"{judged.ceiling.static_static:.3f}")
-    if judged.leakage:
-        for name, share in _leakages(judged.leakage).items():
-            table.add_row(name, f"{share:.3f}", "")
+    table = Table(title=listing.title, title_justify="left")
+    for number, name in enumerate(listing.header):
+        table.add_column(name, justify="right" if number else "left")
+    for row in listing.rows:
+        table.add_row(*row, style="bold" if row[0] == D_SCORE else "")
     return table
+
+
+def _accuracies(scores: Scores, classifier: str, judged: Judgement) -> Listing:
+    origin = "static features" if scores.own_split else "all features"
+    rows = [
+        (
+            name,
+            _with_interval(getattr(judged.accuracies, field), judged, field, 3),
+            f"{getattr(judged.ceiling, field):.3f}",
+        )
+        for field, name in ACCURACIES.items()
+    ]
+    found = _with_interval(judged.accuracies.d_score, judged, "d_score", 2)
+    rows.append((D_SCORE, found, f"{judged.ceiling.d_score:.2f}"))
+    found = _with_interval(judged.transfer, judged, "transfer", 3)
+    ceiling = f"{judged.ceiling.static_static:.3f}"
+    rows.append((f"static transfer ({origin})", found, ceiling))
+    if judged.leakage:
+        rows += [(name, f"{share:.3f}", "") for name, share in _leakages(judged.leakage).items()]
+    title = f"{classifier}, {scores.data_split} clips, {split_name(scores, judged)}"
+    return Listing(title, ("accuracy", "codes [95% over videos]", "ceiling"), rows)
 
 
 def _with_interval(value: float, judged: Judgement, name: str, digits: int) -> str:
@@ -82,18 +106,12 @@ def _leakages(leakage: Leakage) -> dict[str, float]:
     }
 
 
-def _metrics(metrics: Disentanglement | None) -> "rich.table.Table | str":
-    from rich.table import Table
-
+def _metrics(metrics: Disentanglement | None) -> Listing:
     if metrics is None:
-        return "No DCI, MIG, SAP or modularity: the codes or the clips are too few for them."
-    table = Table(title="Metrics of codes, 0 to 1", title_justify="left")
-    table.add_column("metric")
-    for name in ("frames", "clips"):
-        table.add_column(name, justify="right")
-    for name, pair in _pairs(metrics.frames, metrics.clips).items():
-        table.add_row(name, *(f"{value:.3f}" for value in pair))
-    return table
+        return Listing("No DCI, MIG, SAP or modularity: too few codes or clips", ("metric",), [])
+    pairs = _pairs(metrics.frames, metrics.clips)
+    rows = [(name, *(f"{value:.3f}" for value in pair)) for name, pair in pairs.items()]
+    return Listing("Metrics of codes, 0 to 1", ("metric", "frames", "clips"), rows)
 
 
 def _pairs(frames: Metrics, clips: Metrics) -> dict[str, tuple[float, float]]:
@@ -104,15 +122,10 @@ def _pairs(frames: Metrics, clips: Metrics) -> dict[str, tuple[float, float]]:
     return found | {name: (of_frames, of_clips) for (name, of_frames), (_, of_clips) in both}
 
 
-def _elbo(scores: Scores) -> "rich.table.Table":
-    from rich.table import Table
-
+def _elbo(scores: Scores) -> Listing:
     title = f"nats per video: {scores.clips:,} clips of {scores.num_frames} frames, β = 1"
-    table = Table(title=title, title_justify="left")
-    for name in ("ELBO", *scores.terms):
-        table.add_column(name, justify="right")
-    table.add_row(*(f"{value:.2f}" for value in (scores.elbo, *scores.terms.values())))
-    return table
+    values = {"ELBO": scores.elbo, **scores.terms}
+    return Listing(title, tuple(values), [tuple(f"{value:.2f}" for value in values.values())])
 
 
 def split_name(scores: Scores, judged: Judgement) -> str:

@@ -1,0 +1,109 @@
+"""The report, parsed as a browser would."""
+
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+from small_runs import command, small_run, small_vae
+
+from pyro_factor.errors import InputError
+from pyro_factor.evaluation import evaluate, figures
+from pyro_factor.evaluation.report import write_report
+from pyro_factor.evaluation.results import scores_path
+from pyro_factor.evaluation.tables import score_listings
+
+REFERENCES = {"src", "href", "srcset", "poster", "action", "data", "style"}
+
+
+class Page(HTMLParser):
+    """What a page refers to, its images and its words."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.references, self.images, self.tags, self.words = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.references += [value for name, value in attributes if name in REFERENCES]
+        if tag == "img":
+            self.images.append(dict(attributes))
+
+    def handle_data(self, data):
+        self.words.append(data.strip())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report") / "first <script>"
+    run = small_run(folder, small_vae(), 10)
+    evaluate(run, clips=100, progress=False)
+    figures(run, say=str)
+    return folder
+
+
+def test_a_page_needs_nothing_beside_it(folder):
+    text = write_report([folder]).read_text(encoding="utf-8")
+    page = Page(text)
+    assert all(reference.startswith("data:image/") for reference in page.references)
+    assert "url(" not in text
+    assert "@import" not in text
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    # ten figures, two animations, the curves and the D-scores
+    assert len(page.images) == 14
+    assert all(image["alt"] for image in page.images)
+    assert any(image["src"].startswith("data:image/gif") for image in page.images)
+
+
+def test_every_number_of_the_tables_and_the_configuration_is_there(folder):
+    page = Page(write_report([folder]).read_text(encoding="utf-8"))
+    from pyro_factor.evaluation import Scores
+
+    for listing in score_listings(Scores.read(scores_path(folder))):
+        for row in listing.rows:
+            assert set(row) - {""} <= set(page.words)
+    assert "model.prior" in page.words
+    assert "factored" in page.words
+    assert folder.name in page.words  # escaped in the text, whole in the browser
+
+
+def test_the_same_files_give_the_same_page(folder, tmp_path):
+    first, second = (write_report([folder], tmp_path / name) for name in "ab")
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_runs_side_by_side_and_what_one_lacks(folder, tmp_path):
+    bare = tmp_path / "second"
+    shutil.copytree(folder, bare)
+    for part in ("figures", "scores.json"):
+        path = bare / part
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    better = tmp_path / "third"
+    shutil.copytree(folder, better)
+    page = Page(write_report([folder, bare, better], tmp_path / "all.html").read_text())
+    assert page.tags.count("details") == 3
+    assert any(word.startswith("No scores yet: pyro-factor evaluate") for word in page.words)
+    assert any(word.startswith("No figures yet: pyro-factor figures") for word in page.words)
+    assert any(word.endswith("★") for word in page.words)
+
+
+def test_the_command_names_the_page(folder, capsys, tmp_path):
+    assert command("report", folder, "--output", tmp_path / "page.html", "--title", "A & B") == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "page.html")
+    assert "<title>A &amp; B</title>" in (tmp_path / "page.html").read_text()
+
+
+def test_bad_input_is_named(folder, tmp_path):
+    with pytest.raises(InputError, match="name a run folder"):
+        write_report([])
+    with pytest.raises(InputError, match=r"holds no config.json"):
+        write_report([tmp_path])
+    with pytest.raises(InputError, match="each run once"):
+        write_report([folder, folder])
+    damaged = tmp_path / "damaged"
+    shutil.copytree(folder, damaged)
+    (damaged / "report.html").unlink(missing_ok=True)
+    scores_path(damaged).write_text("{")
+    with pytest.raises(InputError, match="damaged"):
+        write_report([damaged])
+    assert not (damaged / "report.html").exists()
