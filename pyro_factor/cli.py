@@ -18,6 +18,7 @@ from .reproduction.command import Reproduce
 from .variance.command import Race, Variance
 
 if TYPE_CHECKING:
+    from .evaluation import Scores
     from .inference.runs import Run
 
 QUICKSTART_ITERATIONS = 360  # about 4 minutes on 2 cores
@@ -111,13 +112,17 @@ class Evaluate:
     """Clips to fit the classifiers on, and to score on; by default enough for 19,200 frames."""
     split: Literal["test", "validation"] = "test"
     """Which digits to score on."""
+    images: bool = False
+    """Judge decoded test clips too: swaps, reconstructions, frames that were not seen."""
     data_root: DataRoot = None
     device: Device = "auto"
 
     def __call__(self) -> None:
         """Run the command."""
         run = _load(self.run, self.device, self.data_root)
-        _score(run, num_frames=self.frames, clips=self.clips, split=self.split)
+        scores = _score(run, num_frames=self.frames, clips=self.clips, split=self.split)
+        if self.images:
+            _judge(run, scores.split.static, self.frames)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,12 +230,24 @@ def _load(folder: Path, device: str, data_root: Path | None) -> "Run":
     return run
 
 
-def _score(run: "Run", **options: Any) -> None:
+def _score(run: "Run", **options: Any) -> "Scores":
     from rich.console import Console
 
     from .evaluation import evaluate, score_tables
 
-    Console().print(score_tables(evaluate(run, **options)))
+    scores = evaluate(run, **options)
+    Console().print(score_tables(scores))
+    return scores
+
+
+def _judge(run: "Run", columns: Sequence[int], num_frames: int | None) -> None:
+    from rich.console import Console
+
+    from .evaluation.decoded import decoded_listings, measure_decoded
+    from .evaluation.tables import tables
+
+    found = measure_decoded(run, columns, num_frames=num_frames)
+    Console().print(tables(decoded_listings(found)))
 
 
 def _draw(run: "Run") -> None:

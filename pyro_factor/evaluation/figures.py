@@ -168,4 +168,4 @@ FIGURES = {
     "training": _training,
     "scores": _scores_heat_maps,
 }
-ANIMATIONS = {"swap": _swap_animation, "interpolation": _interpolation_animation}
+ANIMATIONS = {"swap-clips": _swap_animation, "interpolation": _interpolation_animation}

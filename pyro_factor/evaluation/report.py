@@ -12,6 +12,7 @@ from ..errors import InputError, require
 from ..files import atomic
 from ..inference.metrics import read_rows
 from ..inference.runs import config_path, metrics_path
+from .decoded import Decoded, decoded_listings, decoded_path
 from .report_figures import curves_figure, d_scores_figure
 from .results import Scores, scores_path
 from .tables import Listing, score_listings
@@ -174,11 +175,18 @@ def _section(record: Record) -> dict[str, Any]:
     config = [(f"{part}.{key}", value) for part in PARTS for key, value in parts[part].items()]
     return {
         "name": record.name,
-        "listings": score_listings(record.scores) if record.scores else [],
+        "listings": _listings(record),
         "images": images + _images(folder / "posterior"),
         "missing": missing,
         "config": [(key, str(value)) for key, value in config if value is not None],
     }
+
+
+def _listings(record: Record) -> list[Listing]:
+    found = score_listings(record.scores) if record.scores else []
+    if decoded_path(record.folder).exists():
+        found += decoded_listings(Decoded.read(record.folder))
+    return found
 
 
 PARTS = ("data", "model", "training")

@@ -52,17 +52,17 @@ def d_scores_figure(runs: Mapping[str, Scores]) -> "matplotlib.figure.Figure":
 
     fig = Figure(figsize=(7.5, 0.5 * len(runs) + 1.4))
     axes = fig.subplots()
-    for number, name in enumerate(("linear", "rbf")):
+    for number, (name, title) in enumerate({"linear": "linear SVM", "rbf": "RBF SVM"}.items()):
         for place, scores in enumerate(runs.values()):
             judged, height = getattr(scores, name), place + 0.16 * (2 * number - 1)
             value, colour = judged.accuracies.d_score, COLOURS[number]
             low, high = (judged.intervals or {}).get("d_score", (value, value))
             axes.plot([low, high], [height, height], color=colour, lw=1.5)
-            label = None if place else f"{name} SVM"
+            label = None if place else title
             axes.plot(value, height, MARKERS[number], color=colour, ms=5, label=label)
             axes.plot(judged.ceiling.d_score, height, "|", color=colour, ms=12, mew=2)
     axes.set(yticks=range(len(runs)), yticklabels=list(runs), xlabel="D-score (|: its ceiling)")
     axes.set_xlim(left=0)
-    axes.invert_yaxis()
+    axes.set_ylim(len(runs) - 0.5, -0.5)
     axes.legend()
     return fig

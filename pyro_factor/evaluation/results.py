@@ -77,7 +77,8 @@ class Scores:
                 record[name][part]["d_score"] = getattr(getattr(self, name), part).d_score
             judged = getattr(self, name).split
             record[name]["split"] = judged and judged._asdict()
-        return record
+        found: dict[str, Any] = json.loads(json.dumps(record))
+        return found
 
     @classmethod
     def read(cls, path: Path) -> "Scores":

@@ -1,5 +1,6 @@
 """Scores as tables, for the terminal (readable at 80 columns) and for pages."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,7 +37,7 @@ class Listing(NamedTuple):
 
     title: str
     header: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
 
 def score_tables(scores: Scores) -> "rich.console.Group":
@@ -48,9 +49,14 @@ def score_tables(scores: Scores) -> "rich.console.Group":
     Returns:
         Something that rich prints.
     """
+    return tables(score_listings(scores))
+
+
+def tables(listings: Sequence[Listing]) -> "rich.console.Group":
+    """Tables of words as something that rich prints."""
     from rich.console import Group
 
-    return Group(*map(_table, score_listings(scores)))
+    return Group(*map(_table, listings))
 
 
 def score_listings(scores: Scores) -> list[Listing]:

@@ -1,0 +1,156 @@
+"""Everything that is measured on decoded frames, gathered from a run."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from ..errors import InputError, require
+from ..files import atomic
+from ..inference.runs import Run
+from ..models import NotGaussianPrior
+from .gather import TEST_STREAM, evaluating, stream
+from .judge import ITERATIONS, train_judge
+from .reconstruction import Likeness, likeness
+from .swaps import Verdict, measure_swaps
+from .tables import Listing
+from .track import tracking
+from .unseen_frames import REAL, measure_unseen
+
+CLIPS = 256
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What decoded frames are worth.
+
+    Args:
+        clips: Test clips.
+        num_frames: Frames of each.
+        static: The static columns.
+        swaps: A judge's verdicts, see `measure_swaps`.
+        reconstruction: Of frames decoded from the guide's means.
+        unseen: Of frames that were not seen, see `measure_unseen`; none where the prior has no
+            Gaussian form, or a clip one frame.
+    """
+
+    clips: int
+    num_frames: int
+    static: list[int]
+    swaps: Mapping[str, Verdict]
+    reconstruction: Likeness
+    unseen: Mapping[str, Mapping[str, Likeness]]
+
+    def write(self, folder: Path) -> Path:
+        """Write decoded.json into a run folder."""
+        path = decoded_path(folder)
+        with atomic(path) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        return path
+
+    @classmethod
+    def read(cls, folder: Path) -> "Decoded":
+        """Read decoded.json back.
+
+        Raises:
+            InputError: The file is damaged or foreign.
+        """
+        from pydantic import TypeAdapter, ValidationError
+
+        path = decoded_path(folder)
+        try:
+            return TypeAdapter(cls).validate_json(path.read_bytes(), strict=True)
+        except (OSError, ValidationError):
+            raise InputError(f"{path}: damaged; evaluate the run with --images again") from None
+
+
+def decoded_path(folder: Path) -> Path:
+    """Where a run's measures of decoded frames lie."""
+    return folder / "decoded.json"
+
+
+def measure_decoded(
+    run: Run,
+    columns: Sequence[int],
+    *,
+    num_frames: int | None = None,
+    clips: int = CLIPS,
+    iterations: int = ITERATIONS,
+    seed: int = 0,
+    progress: bool = True,
+) -> Decoded:
+    """Train a judge, and measure swaps, reconstructions and unseen frames of test clips.
+
+    Args:
+        run: The run, as `train` and `load_run` return it.
+        columns: The static columns: the model's own, or those of the best split.
+        num_frames: Frames of a clip; the model's own number unless given.
+        clips: Test clips, an even number.
+        iterations: Steps of the judge's training.
+        seed: Seed of clips, judge and prior draws.
+        progress: Whether to show progress.
+
+    Returns:
+        The measures, also written to the run folder: decoded.json.
+
+    Raises:
+        InputError: A number is out of range.
+    """
+    vae, frames = run.vae, run.vae.num_frames if num_frames is None else num_frames
+    require(clips >= 2 and clips % 2 == 0, "clips", clips, "give an even number, 2 or more")
+    require(frames >= 1, "num_frames", frames, "give 1 or more")
+    with tracking(progress) as track, evaluating(vae, seed) as device:
+        given = {"iterations": iterations, "seed": seed, "device": device, "track": track}
+        judge = train_judge(run.data.replace(split="train"), **given)  # type: ignore[arg-type]
+        test = run.data.replace(split="test", num_frames=frames)
+        drawn = test.batch(clips, stream(seed, TEST_STREAM, device))
+        decoded = vae.decode(vae.encode(drawn.videos).loc)
+        found = Decoded(
+            clips=clips,
+            num_frames=frames,
+            static=list(columns),
+            swaps=measure_swaps(vae, judge, drawn, columns),
+            reconstruction=likeness(decoded.flatten(0, 1), drawn.videos.flatten(0, 1)),
+            unseen=_unseen(run, drawn.videos),
+        )
+    found.write(Path(run.folder))
+    return found
+
+
+def _unseen(run: Run, videos: Tensor) -> Mapping[str, Mapping[str, Likeness]]:
+    if videos.shape[1] == 1:
+        return {}
+    try:
+        return measure_unseen(run.vae, videos)
+    except NotGaussianPrior:
+        return {}
+
+
+def decoded_listings(found: Decoded) -> list[Listing]:
+    """The measures as tables of words."""
+    swaps = [
+        (
+            name,
+            *("" if share is None else f"{share:.3f}" for share in (one.static, one.temporal)),
+            f"{one.inception:.2f}",
+            f"{one.conditional_entropy:.2f}",
+            f"{one.entropy:.2f}",
+        )
+        for name, one in found.swaps.items()
+    ]
+    frames = {"reconstructed": found.reconstruction}
+    for kind, each in found.unseen.items():
+        frames |= {f"{kind}: {name}": one for name, one in each.items()}
+    likenesses = [
+        # a real frame is sure of every pixel, so that its BCE says where the cut-off is
+        (name, f"{one.psnr:.2f}", f"{one.ssim:.3f}", "" if REAL in name else f"{one.bce:.1f}")
+        for name, one in frames.items()
+    ]
+    title = f"What a judge tells of {found.clips} test clips (static columns {found.static})"
+    header = ("clips", "static", "temporal", "inception", "H(y|x)", "H(y)")
+    return [
+        Listing(title, header, swaps),
+        Listing("Frames", ("frames", "PSNR, dB", "SSIM", "BCE, nats"), likenesses),
+    ]

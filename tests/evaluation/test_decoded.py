@@ -1,0 +1,78 @@
+"""From a run to what its decoded frames are worth."""
+
+import pytest
+import torch
+from small_runs import command, small_data, small_run, small_vae
+
+from pyro_factor.data import BouncingDigits
+from pyro_factor.errors import InputError
+from pyro_factor.evaluation.decoded import Decoded, decoded_path, measure_decoded
+from pyro_factor.evaluation.judge import train_judge
+from pyro_factor.inference import load_run
+
+FEW = {"clips": 6, "iterations": 3, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("decoded") / "run"
+    small_run(folder, small_vae(), 6)
+    return folder
+
+
+def test_a_judge_learns_what_frames_show():
+    data = BouncingDigits(num_frames=8, image_size=32)
+    judge = train_judge(data, iterations=150)
+    clips = data.replace(split="test").batch(100, torch.Generator().manual_seed(1))
+    static, temporal = judge.judge(clips.videos)
+    assert static.exp().sum(-1).numpy() == pytest.approx(1, abs=1e-4)
+    assert (static.argmax(-1) == clips.static).float().mean() > 0.6  # chance: 0.1
+    assert (temporal.argmax(-1) == clips.temporal).float().mean() > 0.6
+
+
+def test_a_seed_fixes_a_judge_and_leaves_the_random_state():
+    before = torch.get_rng_state()
+    first, again, other = (train_judge(small_data(), iterations=2, seed=s) for s in (0, 0, 1))
+    assert torch.equal(torch.get_rng_state(), before)
+    weights = [judge.static.weight for judge in (first, again, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_measures_of_a_run_read_back(folder):
+    run = load_run(folder)
+    found = measure_decoded(run, [0, 1], **FEW)
+    assert Decoded.read(folder) == found
+    assert found == measure_decoded(run, [0, 1], **FEW)
+    assert found.num_frames == 4
+    assert list(found.swaps) == ["real", "decoded", "swapped", "static drawn", "temporal drawn"]
+
+
+def test_single_frames_have_nothing_unseen(folder):
+    assert measure_decoded(load_run(folder), [0, 1], num_frames=1, **FEW).unseen == {}
+
+
+def test_the_command_prints_the_tables(folder, capsys, monkeypatch):
+    import pyro_factor.evaluation.decoded as module
+
+    few = lambda run, columns, num_frames: measure_decoded(run, columns, **FEW)  # noqa: E731
+    monkeypatch.setattr(module, "measure_decoded", few)
+    assert command("evaluate", folder, "--clips", 100, "--images") == 0
+    out = capsys.readouterr().out
+    assert "swapped" in out
+    assert "PSNR" in out
+    assert command("report", folder) == 0
+    assert "static drawn" in (folder / "report.html").read_text()
+
+
+def test_bad_input_is_named(folder):
+    run = load_run(folder)
+    with pytest.raises(InputError, match="clips: got 3"):
+        measure_decoded(run, [0, 1], clips=3)
+    with pytest.raises(InputError, match="num_frames: got 0"):
+        measure_decoded(run, [0, 1], num_frames=0)
+    with pytest.raises(InputError, match="iterations: got 0"):
+        measure_decoded(run, [0, 1], **FEW | {"iterations": 0})
+    decoded_path(folder).write_text("{")
+    with pytest.raises(InputError, match="damaged"):
+        Decoded.read(folder)
