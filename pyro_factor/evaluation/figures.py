@@ -16,7 +16,7 @@ from .identities import identities_figure
 from .interpolation import interpolation_figure
 from .pictures import examples_figure, reconstruction_figure, swap_figure
 from .plots import codes_figure, scores_figure, training_figure
-from .results import Scores, scores_path
+from .results import Scores, find_scores
 from .style import save
 
 if TYPE_CHECKING:
@@ -117,14 +117,21 @@ def _codes(run: Run, seed: int) -> "matplotlib.figure.Figure":
 
 def _test_clips(run: Run, seed: int, videos: int) -> Tensor:
     device = next(run.vae.parameters()).device
-    data = run.data.replace(split="test", num_frames=run.vae.num_frames)
+    data = run.data.replace(split="test", num_frames=_num_frames(run))
     return data.batch(videos, stream(seed, TEST_STREAM, device)).videos
 
 
 def _sequences(run: Run, seed: int, videos: int) -> Tensor:
-    if run.vae.num_frames == 1:
-        raise LeftOut("the model is one of single frames")
+    if _num_frames(run) == 1:
+        raise LeftOut("a model of single frames; evaluate it with --frames 16 first")
     return _test_clips(run, seed, videos)
+
+
+def _num_frames(run: Run) -> int:
+    """The model's own; of a model of single frames, those of the clips it was scored on."""
+    path = find_scores(Path(run.folder))
+    single = run.vae.num_frames == 1 and path is not None
+    return Scores.read(path).num_frames if single else run.vae.num_frames  # type: ignore[arg-type]
 
 
 def _columns(run: Run) -> Split:
@@ -147,9 +154,9 @@ def _scores_heat_maps(run: Run, seed: int) -> "matplotlib.figure.Figure":
 
 
 def _scores(run: Run) -> Scores:
-    path = scores_path(Path(run.folder))
-    if not path.exists():
-        raise LeftOut(f"there is no {path.name} yet; evaluate the run first")
+    path = find_scores(Path(run.folder))
+    if path is None:
+        raise LeftOut("there is no scores.json yet; evaluate the run first")
     scores, num_features = Scores.read(path), run.vae.num_features
     if not all(0 <= column < num_features for part in scores.split for column in part):
         raise InputError(f"{path}: of a model with other features; evaluate the run again")

@@ -14,7 +14,7 @@ from ..inference.metrics import read_rows
 from ..inference.runs import config_path, metrics_path
 from .decoded import Decoded, decoded_listings, decoded_path
 from .report_figures import curves_figure, d_scores_figure
-from .results import Scores, scores_path
+from .results import Scores, find_scores
 from .tables import Listing, score_listings
 
 if TYPE_CHECKING:
@@ -125,10 +125,10 @@ def _described(record: Record) -> tuple[str, ...]:
 
 
 def _read(folder: Path) -> Record:
-    path = scores_path(folder)
     if not config_path(folder).exists():
         raise InputError(f"runs: got {str(folder)!r}; it holds no config.json; name a run folder")
-    scores = Scores.read(path) if path.exists() else None
+    path = find_scores(folder)
+    scores = None if path is None else Scores.read(path)
     rows = read_rows(metrics_path(folder))
     return Record(folder.resolve().name, folder, read_config(config_path(folder)), rows, scores)
 

@@ -109,3 +109,11 @@ def scores_path(folder: Path, *, data_split: str = "test", num_frames: int | Non
     part = "" if data_split == "test" else f"-{data_split}"
     frames = "" if num_frames is None else f"-{num_frames}-frames"
     return folder / f"scores{part}{frames}.json"
+
+
+def find_scores(folder: Path) -> Path | None:
+    """The scores of a run's test clips: those of its own frames, else of the fewest others."""
+    own = scores_path(folder)
+    others = sorted(folder.glob("scores-*-frames.json"), key=lambda path: (len(path.name), path))
+    others = [path for path in others if path.stem.split("-")[1].isdigit()]
+    return own if own.exists() else next(iter(others), None)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageSequence
+from small_runs import small_data, small_run
 
 from pyro_factor.errors import InputError
 from pyro_factor.evaluation import evaluate, figures
@@ -21,9 +22,11 @@ from pyro_factor.evaluation.identities import with_identities
 from pyro_factor.evaluation.interpolation import interpolate, interpolation_figure
 from pyro_factor.evaluation.pictures import reconstruction_figure, swap, swap_figure
 from pyro_factor.evaluation.plots import codes_figure, plane, scores_figure, training_figure
+from pyro_factor.evaluation.results import Scores, find_scores
 from pyro_factor.evaluation.style import save
 from pyro_factor.inference.metrics import Metrics
 from pyro_factor.inference.runs import metrics_path
+from pyro_factor.models import VideoVAE, priors
 
 
 def write_metrics(run):
@@ -235,3 +238,23 @@ def test_a_figure_that_fails_leaves_the_old_file(tmp_path):
         save(Broken(), path)
     assert path.read_bytes() == b"whole"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_model_of_single_frames_shows_the_clips_it_was_scored_on(tmp_path):
+    run = small_run(
+        tmp_path / "run",
+        VideoVAE(priors.independent, 1, image_shape=(1, 32, 32), channels=(4, 8), hidden=16),
+        4,
+        data=small_data().replace(num_frames=1),
+    )
+    said = []
+    names = {path.name for path in figures(run, say=said.append)}
+    assert "swap-clips.gif" not in names
+    assert any("single frames" in line for line in said)
+    evaluate(run, num_frames=6, clips=100, progress=False)
+    names = {path.name for path in figures(run, say=str)}
+    assert {"swap-clips.gif", "identities.png", "codes.svg"} <= names
+    with Image.open(run.folder / "figures" / "swap-clips.gif") as gif:
+        durations = [frame.info["duration"] for frame in ImageSequence.Iterator(gif)]
+    assert sum(durations) == 6 * MILLISECONDS
+    assert Scores.read(find_scores(run.folder)).num_frames == 6
