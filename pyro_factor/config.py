@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,6 +16,7 @@ VERSION = 1
 FROM_PYTHON = "(from Python)"  # a prior that no file can be read for again
 
 Size = Annotated[int, Field(gt=0)]
+Digits = Literal["embedded", "mnist", "fashion-mnist", "kmnist"]
 
 
 class Section(BaseModel):
@@ -25,24 +26,84 @@ class Section(BaseModel):
 
 
 class DataConfig(Section):
-    """The arguments of `BouncingDigits`."""
+    """What the descriptions of all data sets share; `source` says which one it is."""
 
-    source: Literal["embedded", "mnist", "fashion-mnist", "kmnist"] = Field(
-        default="embedded",
-        description="Digits: scikit-learn's bundled ones, or torchvision's by name.",
-    )
+    source: str
     root: str | None = Field(
         default=None,
-        description="Folder of the digits, in torchvision's layout; downloads what is absent.",
+        description="Folder of the digits (torchvision's layout; downloads what is absent), of "
+        "meshes of chairs, or of clips.",
     )
     split: Literal["train", "validation", "test"] = Field(
-        default="train", description="Which digits."
+        default="train", description="Which digits, chairs or clips."
     )
     num_frames: int = Field(default=16, gt=0, description="Frames in a video.")
+    image_size: int = Field(default=64, gt=0, description="Height and width of a frame in pixels.")
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of a frame."""
+        return (1, self.image_size, self.image_size)
+
+
+class DigitsConfig(DataConfig):
+    """The arguments of `BouncingDigits`."""
+
+    source: Digits = Field(
+        default="embedded",
+        description="Digits (scikit-learn's bundled ones, or torchvision's by name), rotating "
+        "chairs, or your own clips.",
+    )
     image_size: int = Field(default=64, ge=28, description="Height and width of a frame in pixels.")
     step: float = Field(
-        default=0.1, gt=0, le=1, description="Step per frame, a part of the free range."
+        default=0.1, gt=0, le=1, description="Digits: step per frame, a part of the free range."
     )
+
+
+class ChairsConfig(DataConfig):
+    """The arguments of `RotatingChairs`."""
+
+    source: Literal["chairs"]
+    num_chairs: int = Field(
+        default=2_000, gt=0, description="Chairs: how many are generated, or taken from the folder."
+    )
+    num_azimuths: int = Field(default=31, gt=0, description="Chairs: views of a whole turn.")
+    elevation: float = Field(
+        default=20.0, gt=-90, lt=90, description="Chairs: the camera's elevation, degrees."
+    )
+    up: str | None = Field(
+        default=None, description="Chairs: the meshes' upward axis, such as z; else the layout's."
+    )
+    facing: str | None = Field(
+        default=None, description="Chairs: where the meshes face, such as +x; else the layout's."
+    )
+    chairs_seed: int = Field(
+        default=0, ge=0, lt=2**64, description="Chairs: seed of the generated ones."
+    )
+    half_step: bool = Field(default=False, description="Chairs: seen from halfway between views.")
+
+
+class ClipsConfig(DataConfig):
+    """The arguments of `VideoClips`."""
+
+    source: Literal["clips"]
+    image_channels: Literal[1, 3] = Field(default=1, description="Clips: 1 for grey, 3 for colour.")
+    stride: int | None = Field(
+        default=None, gt=0, description="Clips: frames from one window to the next."
+    )
+    labels: str | None = Field(
+        default=None, description="Clips: a CSV of labels; else labels.csv in their folder."
+    )
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of a frame."""
+        return (self.image_channels, self.image_size, self.image_size)
+
+
+DATASETS: Mapping[str, type[DataConfig]] = MappingProxyType(
+    dict.fromkeys(get_args(Digits), DigitsConfig) | {"chairs": ChairsConfig, "clips": ClipsConfig}
+)
 
 
 class ModelConfig(Section):
@@ -121,7 +182,7 @@ class Config(Section):
     """A run: enough to build its model and data again and to go on training."""
 
     version: Literal[1]
-    data: DataConfig
+    data: Annotated[DigitsConfig | ChairsConfig | ClipsConfig, Field(discriminator="source")]
     model: ModelConfig
     training: TrainingConfig
 
@@ -145,7 +206,7 @@ def make_config(
     """Describe a run, with errors in the words of whoever gave the values.
 
     Args:
-        data: Fields of `DataConfig` by name.
+        data: `source`, a name in `DATASETS`, embedded unless given; its fields by name.
         model: Fields of `ModelConfig` by name.
         training: Fields of `TrainingConfig` by name.
         names: How the user knows a field, where it isn't the field's own name.
@@ -157,9 +218,8 @@ def make_config(
         InputError: A value that is out of its range or of the wrong type.
     """
     try:
-        return Config.model_validate(
-            {"version": VERSION, "data": data, "model": model, "training": training}
-        )
+        described = {"version": VERSION, "data": {"source": "embedded"} | data}
+        return Config.model_validate(described | {"model": model, "training": training})
     except ValidationError as error:
         (_, field, *_), given, advice = _first(error)
         raise InputError(f"{names.get(field, field)}: got {given}; {advice}") from None
@@ -220,11 +280,18 @@ def _first(error: ValidationError) -> tuple[list[str], str, str]:
     # of a key that may have several types, what is wrong with the one it has
     same = [e for e in errors if e["loc"][:3] == errors[0]["loc"][:3]]
     first = min(same, key=lambda e: e["type"].endswith("_type"))
-    given = repr(first["input"])
-    advice = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
+    loc, value, advice = list(first["loc"]), first["input"], first["msg"]
+    if loc[:1] == ["data"] and len(loc) > 1:
+        del loc[1]  # the source, by which pydantic chose among the data sets
+    if first["type"] == "extra_forbidden":
+        advice = "unknown key"
+    elif first["type"].startswith("union_tag"):  # pydantic shows the section, not the key
+        loc, value = [*loc, "source"], dict(value).get("source")
+        advice = f"input should be one of {', '.join(DATASETS)}"
+    given = repr(value)
     short = given if len(given) <= 80 else given[:77] + "..."
     # a key may be any text: on one line, without the quotes
-    key = [repr(str(part)[:80])[1:-1] for part in first["loc"]]
+    key = [repr(str(part)[:80])[1:-1] for part in loc]
     return key, short, advice[0].lower() + advice[1:]
 
 

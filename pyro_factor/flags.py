@@ -2,42 +2,46 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, Literal, get_origin
 
 import tyro
 from pydantic.fields import FieldInfo
 from tyro.constructors import PrimitiveConstructorSpec
 
-from .config import Config, DataConfig, ModelConfig, Section, TrainingConfig, make_config
+from .config import DATASETS, Config, ModelConfig, Section, TrainingConfig, make_config
+from .errors import require
 
-SECTIONS: dict[str, type[Section]] = {
-    "data": DataConfig,
-    "model": ModelConfig,
-    "training": TrainingConfig,
-}
 # Flags that don't have their field's name; None where a field has no flag.
 NAMES: dict[str, str | None] = {
     "source": "dataset",
     "root": "data_root",
     "num_frames": "frames",
     "split": None,
+    "half_step": None,
     "prior_sha256": None,
     "networks": None,
 }
+ALIASES = {"data_root": ["--chairs-root"]}
 
 
 def describe(flags: Any) -> Config:
     """Turn parsed flags into the description of a run, errors named as the flags are.
 
     Raises:
-        InputError: A value that is out of its range.
+        InputError: A value that is out of its range, or that the data set doesn't have.
     """
-    sections: dict[str, dict[str, Any]] = {
-        section: {field: getattr(flags, flag) for field, flag in _named(section).items()}
-        for section in SECTIONS
+    kinds = _kinds(flags.dataset)
+    sections = {
+        section: {field: getattr(flags, flag) for field, flag in _named(kind).items()}
+        for section, kind in kinds.items()
     }
-    named = {f: n for section in SECTIONS for f, n in _named(section).items()}
-    names = {field: "--" + flag.replace("_", "-") for field, flag in named.items()}
+    flags_of = {f: n for kind in kinds.values() for f, n in _named(kind).items()}
+    names = {field: "--" + flag.replace("_", "-") for field, flag in flags_of.items()}
+    for flag, info in _fields().items():
+        value, foreign = getattr(flags, flag), flag not in flags_of.values()
+        advice = f"the data set {flags.dataset} has no such setting; leave it out"
+        given = foreign and value != info.get_default(call_default_factory=True)
+        require(not given, "--" + flag.replace("_", "-"), value, advice)
     return make_config(**sections, names=names)
 
 
@@ -45,29 +49,38 @@ def values(config: Config) -> dict[str, Any]:
     """The values of the flags that describe a run."""
     return {
         flag: getattr(getattr(config, section), field)
-        for section in SECTIONS
-        for field, flag in _named(section).items()
+        for section, kind in _kinds(config.data.source).items()
+        for field, flag in _named(kind).items()
     }
 
 
-def _named(section: str) -> dict[str, str]:
+def _kinds(dataset: str) -> dict[str, type[Section]]:
+    """The description of each section, for a data set."""
+    return {"data": DATASETS[dataset], "model": ModelConfig, "training": TrainingConfig}
+
+
+def _named(kind: type[Section]) -> dict[str, str]:
     """Flags by field."""
-    names = {field: NAMES.get(field, field) for field in SECTIONS[section].model_fields}
+    names = {field: NAMES.get(field, field) for field in kind.model_fields}
     return {field: flag for field, flag in names.items() if flag is not None}
 
 
-def _fields() -> list[tuple[str, Any, Any]]:
-    return [
-        (flag, _type(model.model_fields[field]), _default(model.model_fields[field]))
-        for section, model in SECTIONS.items()
-        for field, flag in _named(section).items()
-    ]
+def _fields() -> dict[str, FieldInfo]:
+    """The fields by flag, of all data sets; what several have is described by the first."""
+    found: dict[str, FieldInfo] = {}
+    kinds: list[type[Section]] = [*dict.fromkeys(DATASETS.values()), ModelConfig, TrainingConfig]
+    for kind in kinds:
+        for field, flag in _named(kind).items():
+            found.setdefault(flag, kind.model_fields[field])
+    return found
 
 
-def _type(info: FieldInfo) -> Any:
+def _type(flag: str, info: FieldInfo) -> Any:
     pairs = (KEY_VALUES,) if get_origin(info.annotation) is dict else ()
+    kind = Literal[tuple(DATASETS)] if flag == NAMES["source"] else info.annotation
     # the constraints stay with the description, which words its errors for people
-    return Annotated[(info.annotation, tyro.conf.arg(help=info.description), *pairs)]
+    aliases = ALIASES.get(flag)
+    return Annotated[(kind, tyro.conf.arg(help=info.description, aliases=aliases), *pairs)]
 
 
 def _default(info: FieldInfo) -> Any:
@@ -106,4 +119,9 @@ KEY_VALUES = PrimitiveConstructorSpec(
 )
 
 # A dataclass with a flag for every field of a run's description.
-RunFlags = dataclasses.make_dataclass("RunFlags", _fields(), frozen=True, kw_only=True)
+RunFlags = dataclasses.make_dataclass(
+    "RunFlags",
+    [(flag, _type(flag, info), _default(info)) for flag, info in _fields().items()],
+    frozen=True,
+    kw_only=True,
+)

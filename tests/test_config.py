@@ -5,11 +5,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from pyro_factor import flags
 from pyro_factor.config import (
+    DATASETS,
     Config,
-    DataConfig,
+    DigitsConfig,
     ModelConfig,
     TrainingConfig,
+    fingerprint,
     first_difference,
     make_config,
     read_config,
@@ -28,9 +31,28 @@ def test_the_defaults_are_the_papers():
 
 
 def test_the_data_have_one_list_of_names():
-    properties = DataConfig.model_json_schema()["properties"]
+    properties = DigitsConfig.model_json_schema()["properties"]
     assert properties["source"]["enum"] == list(SOURCES)
     assert properties["split"]["enum"] == list(SPLITS)
+
+
+@pytest.mark.parametrize("source", DATASETS)
+def test_each_data_set_has_a_description_of_its_own(tmp_path, source):
+    config = make_config({"source": source, "num_frames": 4}, {}, {})
+    assert type(config.data) is DATASETS[source]
+    write_config(tmp_path / "config.json", config)
+    assert read_config(tmp_path / "config.json") == config
+    assert flags.describe(flags.RunFlags(**flags.values(config))) == config
+
+
+def test_data_sets_with_their_defaults_have_checksums_of_their_own():
+    found = [fingerprint(make_config({"source": source}, {}, {})) for source in DATASETS]
+    assert len(set(found)) == len(found)
+
+
+def test_another_data_set_is_another_run():
+    mnist, clips = (make_config({"source": name}, {}, {}) for name in ("mnist", "clips"))
+    assert first_difference(mnist, clips) == "source: the run has 'mnist', not 'clips'"
 
 
 def test_a_description_is_immutable():
@@ -42,7 +64,7 @@ def test_a_description_is_immutable():
     st.builds(
         Config,
         version=st.just(1),
-        data=st.builds(DataConfig, image_size=st.integers(28, 99), step=st.floats(0.01, 1)),
+        data=st.builds(DigitsConfig, image_size=st.integers(28, 99), step=st.floats(0.01, 1)),
         model=st.builds(
             ModelConfig,
             prior=st.text(st.characters(codec="utf-8")),
@@ -75,7 +97,9 @@ WHOLE = CONFIG.model_dump(mode="json")
         ({"training": {"iterations": 0}}, "training.iterations: got 0; input should be greater"),
         ({"training": {"videos": "64"}}, "training.videos: got '64'; input should be a valid int"),
         ({"training": {"itertions": 5}}, "training.itertions: got 5; unknown key"),
-        ({"data": {"num_frames": -1}}, "data.num_frames: got -1"),
+        ({"data": {"source": "mnist", "num_frames": -1}}, "data.num_frames: got -1"),
+        ({"data": {"source": "cifar"}}, "data.source: got 'cifar'; input should be one of emb"),
+        ({"data": {"source": "chairs", "step": 0.1}}, "data.step: got 0.1; unknown key"),
         ({"model": {"channels": []}}, "model.channels: got []"),
         ({"model": {"beta": 0}}, "model.beta: got 0"),
         ({"version": 9}, "version: got 9, this pyro-factor reads 1; update"),

@@ -3,7 +3,7 @@
 import math
 from dataclasses import KW_ONLY, asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -41,6 +41,8 @@ class BouncingDigits:
     image_size: int = 64
     step: float = 0.1
 
+    temporal_task: ClassVar[str] = "frame"
+
     def __post_init__(self) -> None:
         require(self.source in SOURCES, "source", self.source, f"choose from {', '.join(SOURCES)}")
         require(self.split in SPLITS, "split", self.split, f"choose from {', '.join(SPLITS)}")
@@ -65,6 +67,10 @@ class BouncingDigits:
     def replace(self, **changes: Any) -> "BouncingDigits":
         """The same clips with some of the constructor's arguments changed."""
         return replace(self, **changes)
+
+    def scoring(self, split: str) -> tuple["BouncingDigits", "BouncingDigits"]:
+        """Classifiers are fitted on training digits and scored on those of a split."""
+        return self.replace(split="train"), self.replace(split=split)
 
     def batch(self, num_videos: int, generator: torch.Generator) -> Clips:
         """Draw clips on the generator's device; all randomness is the generator's.

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..data import BouncingDigits, Clips
+from ..data import Clips, VideoData
 from ..models import VideoVAE
 from .codes import Codes
 
@@ -59,7 +59,7 @@ def gather(
 
 
 def batches(
-    data: BouncingDigits, clips: int, batch_size: int, generator: torch.Generator
+    data: VideoData, clips: int, batch_size: int, generator: torch.Generator
 ) -> Iterator[Clips]:
     """Draw a number of clips, at most `batch_size` at a time."""
     for start in range(0, clips, batch_size):

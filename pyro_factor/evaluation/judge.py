@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from ..data import BouncingDigits, Clips
+from ..data import Clips, VideoData
 from ..errors import require
 from ..inference.seeds import seeded
 from .gather import stream
@@ -62,7 +62,7 @@ class Judge(nn.Module):
 
 
 def train_judge(
-    data: BouncingDigits,
+    data: VideoData,
     *,
     iterations: int = ITERATIONS,
     seed: int = 0,

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ..config import FROM_PYTHON, Config, fingerprint, make_config, read_config
-from ..data import BouncingDigits
+from ..data import VideoData, open_data
 from ..errors import InputError, require
 from ..models.networks import Decoder, Encoder
 from ..models.video_vae import VideoVAE
@@ -29,7 +29,7 @@ class Run:
 
     folder: Path
     vae: VideoVAE
-    data: BouncingDigits
+    data: VideoData
     config: Config
     iteration: int
 
@@ -108,7 +108,7 @@ def read_state(folder: Path, iteration: int | None = None) -> tuple[Config, Chec
     return config, checkpoint
 
 
-def describe(vae: VideoVAE, data: BouncingDigits, training: dict[str, Any]) -> Config:
+def describe(vae: VideoVAE, data: VideoData, training: dict[str, Any]) -> Config:
     """Describe a run so that `build_vae` and `build_data` build it again.
 
     Args:
@@ -157,7 +157,7 @@ def build_vae(config: Config) -> VideoVAE:
             guide=model.guide,
             pixels=model.pixels,
             pixel_scale=model.pixel_scale,
-            image_shape=(1, data.image_size, data.image_size),
+            image_shape=data.image_shape,
             channels=model.channels,
             hidden=model.hidden,
         )
@@ -168,10 +168,10 @@ def build_vae(config: Config) -> VideoVAE:
         raise InputError(f"prior: {model.prior} fails when it is run: {cause}") from error
 
 
-def build_data(config: Config, root: str | Path | None = None) -> BouncingDigits:
+def build_data(config: Config, root: str | Path | None = None) -> VideoData:
     """Build the training clips that a configuration describes, from another folder if given."""
     moved = {} if root is None else {"root": root}
-    return BouncingDigits(**config.data.model_dump() | moved)
+    return open_data(config.data.model_dump() | moved)
 
 
 def config_path(folder: Path) -> Path:

@@ -11,7 +11,7 @@ import pyro
 import torch
 
 from ..config import Config, fingerprint, write_config
-from ..data import BouncingDigits
+from ..data import VideoData
 from ..errors import StorageError, TimeUp, TrainingDiverged, TrainingInterrupted
 from ..files import explained
 from ..models.video_vae import VideoVAE
@@ -41,7 +41,7 @@ class Session:
         folder: Path,
         config: Config,
         vae: VideoVAE,
-        data: BouncingDigits,
+        data: VideoData,
         checkpoint: Checkpoint | None,
         max_seconds: float = math.inf,
     ) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..config import TrainingConfig
-from ..data import BouncingDigits
+from ..data import VideoData
 from ..models.video_vae import VideoVAE
 from .estimators import make_estimator
 from .hardware import choose_precision
@@ -30,7 +30,7 @@ class Trainer:
     """
 
     def __init__(
-        self, vae: VideoVAE, data: BouncingDigits, config: TrainingConfig, device: torch.device
+        self, vae: VideoVAE, data: VideoData, config: TrainingConfig, device: torch.device
     ) -> None:
         self.vae, self.data, self.config, self.device = vae, data, config, device
         self.elbo = make_estimator(config.elbo, config.particles, vae.max_plate_nesting)

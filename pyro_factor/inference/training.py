@@ -9,7 +9,7 @@ import pyro
 import torch
 
 from ..config import Config, TrainingConfig, first_difference
-from ..data import BouncingDigits
+from ..data import VideoData
 from ..errors import InputError, require
 from ..files import locked
 from ..models.video_vae import VideoVAE
@@ -35,7 +35,7 @@ DEFAULTS = TrainingConfig()
 
 def train(
     vae: VideoVAE,
-    data: BouncingDigits,
+    data: VideoData,
     iterations: int = DEFAULTS.iterations,
     videos: int = DEFAULTS.videos,
     folder: str | Path = "runs/first",
@@ -127,7 +127,7 @@ def train_described(
     config: Config,
     folder: str | Path,
     *,
-    data: BouncingDigits | None = None,
+    data: VideoData | None = None,
     resume: bool | None = None,
     max_minutes: float = math.inf,
     progress: bool = True,
@@ -161,7 +161,7 @@ def train_described(
     )
 
 
-def _check_clips(vae: VideoVAE, data: BouncingDigits, training: TrainingConfig) -> None:
+def _check_clips(vae: VideoVAE, data: VideoData, training: TrainingConfig) -> None:
     """Take the loss of one clip before anything is written."""
     advice = f"give clips of {vae.num_frames} frames, as the model has"
     require(data.num_frames == vae.num_frames, "data.num_frames", data.num_frames, advice)

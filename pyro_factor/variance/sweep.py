@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ..config import Config, make_config
-from ..data import BouncingDigits
+from ..data import VideoData
 from ..evaluation.track import Track
 from ..inference.runs import build_vae
 from ..models.prior_reader import PriorReader
@@ -51,7 +51,7 @@ class Bench:
     def __init__(
         self,
         config: Config,
-        data: BouncingDigits,
+        data: VideoData,
         clips: int,
         draws: int,
         seed: int,

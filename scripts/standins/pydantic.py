@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 ConfigDict = dict
 MISSING = object()
@@ -36,13 +36,14 @@ class BaseModel:
     def __init_subclass__(cls) -> None:
         hints = get_type_hints(cls, include_extras=True)
         names = [name for name in hints if name not in {"model_config", "model_fields"}]
-        cls.model_fields = {name: (hints[name], vars(cls).get(name)) for name in names}
+        cls.model_fields = {name: (hints[name], getattr(cls, name, MISSING)) for name in names}
 
     def __init__(self, **given: Any) -> None:
         for name, (kind, info) in self.model_fields.items():
             value = given[name] if name in given else info.value()
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                value = kind(**value) if isinstance(value, dict) else value
+            if isinstance(value, dict):
+                model = _model(kind, value)
+                value = value if model is None else model(**value)
             vars(self)[name] = tuple(value) if isinstance(value, list) else value
 
     @classmethod
@@ -72,3 +73,14 @@ class BaseModel:
 
     def model_dump_json(self, indent: int | None = None) -> str:
         return json.dumps(self.model_dump(), indent=indent)
+
+
+def _model(kind: Any, value: dict[str, Any]) -> type[BaseModel] | None:
+    """The model that a field's type names: of several, the one that has the value's source."""
+    if isinstance(kind, type):
+        return kind if issubclass(kind, BaseModel) else None
+    named = (_model(each, value) for each in get_args(kind))
+    models = [model for model in named if model is not None]
+    if len(models) < 2:
+        return next(iter(models), None)
+    return next(m for m in models if value["source"] in get_args(m.model_fields["source"][0]))
