@@ -26,7 +26,11 @@ QUICKSTART_ITERATIONS = 360  # about 4 minutes on 2 cores
 QUICKSTART = {"videos": 16, "learning_rate": 3e-3, "decay_every": 300}
 
 DataRoot = Annotated[
-    Path | None, tyro.conf.arg(help="Where the digits are now, if not where they were in training.")
+    Path | None,
+    tyro.conf.arg(
+        help="Where the digits, chairs or clips are now, if not where they were in training.",
+        aliases=["--chairs-root"],
+    ),
 ]
 Device = Annotated[str, tyro.conf.arg(help="auto, cpu, cuda or cuda:N.")]
 
@@ -111,7 +115,7 @@ class Evaluate:
     clips: int | None = None
     """Clips to fit the classifiers on, and to score on; by default enough for 19,200 frames."""
     split: Literal["test", "validation"] = "test"
-    """Which digits to score on."""
+    """Which digits, chairs or clips to score on."""
     images: bool = False
     """Judge decoded test clips too: swaps, reconstructions, frames that were not seen."""
     data_root: DataRoot = None
@@ -122,7 +126,7 @@ class Evaluate:
         run = _load(self.run, self.device, self.data_root)
         scores = _score(run, num_frames=self.frames, clips=self.clips, split=self.split)
         if self.images:
-            _judge(run, scores.split.static, self.frames)
+            _judge(run, scores, self.frames)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,12 +244,13 @@ def _score(run: "Run", **options: Any) -> "Scores":
     return scores
 
 
-def _judge(run: "Run", columns: Sequence[int], num_frames: int | None) -> None:
+def _judge(run: "Run", scores: "Scores", num_frames: int | None) -> None:
     from rich.console import Console
 
     from .evaluation.decoded import decoded_listings, measure_decoded
     from .evaluation.tables import tables
 
+    columns = [] if scores.split is None else scores.split.static
     found = measure_decoded(run, columns, num_frames=num_frames)
     Console().print(tables(decoded_listings(found)))
 

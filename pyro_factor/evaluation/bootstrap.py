@@ -42,7 +42,8 @@ def bootstrap(
     whole = num_frames >= 1 and frames % num_frames == 0
     require(whole, "num_frames", num_frames, f"{frames} frames have to be whole videos")
     require(replicates >= 2, "replicates", replicates, "give 2 or more")
-    videos = np.stack([hit.reshape(-1, num_frames).mean(1) for hit in (*hits, transfer)], 1)
+    num_videos = frames // num_frames
+    videos = np.stack([hit.reshape(num_videos, -1).mean(1) for hit in (*hits, transfer)], 1)
     drawn = (_weights(len(videos), replicates, seed) @ videos).T
     named = dict(zip((*Hits._fields, "transfer"), drawn, strict=True))
     named["d_score"] = d_score(drawn[:4], frames)

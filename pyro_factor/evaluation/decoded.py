@@ -30,7 +30,8 @@ class Decoded:
         clips: Test clips.
         num_frames: Frames of each.
         static: The static columns.
-        swaps: A judge's verdicts, see `measure_swaps`.
+        swaps: A judge's verdicts, see `measure_swaps`; none for clips that lack a label, or a
+            model without static columns.
         reconstruction: Of frames decoded from the guide's means.
         unseen: Of frames that were not seen, see `measure_unseen`; none where the prior has no
             Gaussian form, or a clip one frame.
@@ -85,7 +86,7 @@ def measure_decoded(
 
     Args:
         run: The run, as `train` and `load_run` return it.
-        columns: The static columns: the model's own, or those of the best split.
+        columns: The static columns: the model's own, or those of the best split, or none.
         num_frames: Frames of a clip; the model's own number unless given.
         clips: Test clips, an even number.
         iterations: Steps of the judge's training.
@@ -103,15 +104,18 @@ def measure_decoded(
     require(frames >= 1, "num_frames", frames, "give 1 or more")
     with tracking(progress) as track, evaluating(vae, seed) as device:
         given = {"iterations": iterations, "seed": seed, "device": device, "track": track}
-        judge = train_judge(run.data.replace(split="train"), **given)  # type: ignore[arg-type]
-        test = run.data.replace(split="test", num_frames=frames)
+        real, test = run.data.replace(num_frames=frames).scoring("test")
         drawn = test.batch(clips, stream(seed, TEST_STREAM, device))
+        swaps: Mapping[str, Verdict] = {}
+        if columns and drawn.static is not None and drawn.temporal is not None:
+            judge = train_judge(real, **given)  # type: ignore[arg-type]
+            swaps = measure_swaps(vae, judge, drawn, columns)
         decoded = vae.decode(vae.encode(drawn.videos).loc)
         found = Decoded(
             clips=clips,
             num_frames=frames,
             static=list(columns),
-            swaps=measure_swaps(vae, judge, drawn, columns),
+            swaps=swaps,
             reconstruction=likeness(decoded.flatten(0, 1), drawn.videos.flatten(0, 1)),
             unseen=_unseen(run, drawn.videos),
         )
@@ -150,7 +154,5 @@ def decoded_listings(found: Decoded) -> list[Listing]:
     ]
     title = f"What a judge tells of {found.clips} test clips (static columns {found.static})"
     header = ("clips", "static", "temporal", "inception", "H(y|x)", "H(y)")
-    return [
-        Listing(title, header, swaps),
-        Listing("Frames", ("frames", "PSNR, dB", "SSIM", "BCE, nats"), likenesses),
-    ]
+    frames_listing = Listing("Frames", ("frames", "PSNR, dB", "SSIM", "BCE, nats"), likenesses)
+    return [*([Listing(title, header, swaps)] if swaps else []), frames_listing]

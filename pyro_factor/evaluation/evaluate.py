@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -23,8 +23,10 @@ from .gather import (
 )
 from .judgement import judge_all
 from .metrics import Disentanglement, measure_disentanglement
-from .results import Scores, scores_path
+from .results import Judgement, Scores, scores_path
 from .scores import Accuracies, LabelAccuracies
+from .single_label import tell_single
+from .tasks import tasks
 from .track import Track, tracking
 
 PAPER_FRAMES = 19_200
@@ -45,7 +47,9 @@ def evaluate(
     """Score a run: accuracies, D-score and ceiling (section 4.1 of the paper), test ELBO.
 
     Features are the guide's means of single frames. Classifiers are fitted on clips of training
-    digits and scored on as many clips of test digits. The scores are also written to the run
+    digits and scored on as many clips of test digits; for chairs, both are of held-out chairs, seen
+    at other azimuths, and the D-score asks for the order of frames. Without labels there are no
+    accuracies. The scores are also written to the run
     folder: scores.json, or scores-<N>-frames.json for N frames other than the model's own.
 
     Args:
@@ -53,7 +57,7 @@ def evaluate(
         num_frames: Frames in a clip; the model's own number unless given.
         clips: Clips to fit on, and to score on; unless given, enough for the paper's 19,200
             frames, and 100 at least.
-        split: Which digits to score on, "test" or "validation".
+        split: Which part of the data to score on, "test" or "validation".
         seed: Seed of the clips and of the ELBO's draws.
         batch_size: Frames that go through the networks at a time; one clip at least.
         progress: Whether to show progress.
@@ -78,28 +82,29 @@ def evaluate(
         train, test = _encode(
             run,
             track,
-            parts=("train", split),
+            split=split,
             num_frames=num_frames,
             clips=clips,
             per_batch=max(1, batch_size // num_frames),
             seed=seed,
         )
-        own = {"hs", "ht"} <= vae.factors.keys()
-        splits = [Split(vae.factors["hs"], vae.factors["ht"])] if own else None
-        judged = judge_all(train, test, num_frames, splits, track)
-        columns = cast(Split, judged["linear"].split)
-        metrics = _metrics(train, test, columns, judged["linear"].ceiling, num_frames)
+        own = own_split(vae)
+        given = [own] if own else None
+        if train.labelled and test.labelled:
+            asked = tasks(run.data.temporal_task, train, test, num_frames, seed)
+            judged = {name: judge_all(*each, given, track) for name, each in asked.items()}
+            found = _labelled(judged, train, test, num_frames)
+        else:
+            found = {"split": own, "single_label": tell_single(train, test, own)}
     scores = Scores(
         data_split=split,
         num_frames=num_frames,
         clips=clips,
         seed=seed,
-        split=columns,
-        own_split=own,
-        **judged,
+        own_split=own is not None,
+        **found,
         elbo=sum(test.terms.values()),
         terms=test.terms,
-        metrics=metrics,
     )
     if write:
         unusual = None if num_frames == vae.num_frames else num_frames
@@ -111,7 +116,7 @@ def _encode(
     run: Run,
     track: Track,
     *,
-    parts: tuple[str, str],
+    split: str,
     num_frames: int,
     clips: int,
     per_batch: int,
@@ -122,10 +127,10 @@ def _encode(
     measures = (None, _elbo_terms(vae, num_frames))
     gathered = []
     with evaluating(vae, seed) as device:
-        for part, number, measure in zip(parts, STREAMS, measures, strict=True):
-            data = run.data.replace(split=part, num_frames=num_frames)
+        parts = run.data.replace(num_frames=num_frames).scoring(split)
+        for data, number, measure in zip(parts, STREAMS, measures, strict=True):
             drawn = batches(data, clips, per_batch, stream(seed, number, device))
-            shown = track(drawn, -(-clips // per_batch), f"Encoding {part} clips")
+            shown = track(drawn, -(-clips // per_batch), f"Encoding {data.split} clips")
             gathered.append(gather(vae, shown, measure))
     return gathered
 
@@ -145,6 +150,27 @@ def _elbo_terms(vae: VideoVAE, num_frames: int) -> Callable[[Tensor], dict[str, 
         return estimated
     exact = AnalyticKL_ELBO(max_plate_nesting=vae.max_plate_nesting)
     return partial(exact.terms, vae.model, vae.guide)
+
+
+def own_split(vae: VideoVAE) -> Split | None:
+    """The columns of hs and ht, where the prior has these factors."""
+    factors = vae.factors
+    return Split(factors["hs"], factors["ht"]) if {"hs", "ht"} <= factors.keys() else None
+
+
+def _labelled(
+    judged: dict[str, dict[str, Judgement]], train: Gathered, test: Gathered, num_frames: int
+) -> dict[str, Any]:
+    """What the scores say of labelled clips: of the first task, of the others, and the metrics."""
+    (task, first), *others = judged.items()
+    columns, ceiling = cast(Split, first["linear"].split), first["linear"].ceiling
+    return {
+        "split": columns,
+        "task": task,
+        **first,
+        "beside": dict(others),
+        "metrics": _metrics(train, test, columns, ceiling, num_frames),
+    }
 
 
 def _metrics(

@@ -11,6 +11,7 @@ from ..inference.metrics import read_rows
 from ..inference.runs import Run, metrics_path
 from .animations import Animation, interpolation_animation, save_animation, swap_animation
 from .codes import Split
+from .evaluate import own_split
 from .gather import TEST_STREAM, evaluating, stream
 from .identities import identities_figure
 from .interpolation import interpolation_figure
@@ -136,9 +137,10 @@ def _num_frames(run: Run) -> int:
 
 def _columns(run: Run) -> Split:
     """The columns of hs and ht; without these factors, those of the best split found."""
-    factors = run.vae.factors
-    own = {"hs", "ht"} <= factors.keys()
-    return Split(factors["hs"], factors["ht"]) if own else _scores(run).split
+    split = own_split(run.vae) or _scores(run).split
+    if split is None:
+        raise LeftOut("the prior has no static and temporal part, and the clips no labels")
+    return split
 
 
 def _training(run: Run, seed: int) -> "matplotlib.figure.Figure":
@@ -150,7 +152,10 @@ def _training(run: Run, seed: int) -> "matplotlib.figure.Figure":
 
 
 def _scores_heat_maps(run: Run, seed: int) -> "matplotlib.figure.Figure":
-    return scores_figure(_scores(run))
+    scores = _scores(run)
+    if not scores.judged:
+        raise LeftOut("the clips lack a label, static or temporal")
+    return scores_figure(scores)
 
 
 def _scores(run: Run) -> Scores:
@@ -158,7 +163,8 @@ def _scores(run: Run) -> Scores:
     if path is None:
         raise LeftOut("there is no scores.json yet; evaluate the run first")
     scores, num_features = Scores.read(path), run.vae.num_features
-    if not all(0 <= column < num_features for part in scores.split for column in part):
+    columns = [column for part in scores.split or () for column in part]
+    if not all(0 <= column < num_features for column in columns):
         raise InputError(f"{path}: of a model with other features; evaluate the run again")
     return scores
 

@@ -1,15 +1,16 @@
 """Codes of many clips: the guide's means of single frames, with labels and positions."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..data import Clips, VideoData
+from ..errors import InputError
 from ..models import VideoVAE
 from .codes import Codes
 
@@ -17,11 +18,34 @@ STREAMS = TRAIN_STREAM, TEST_STREAM = 0, 1
 
 
 class Gathered(NamedTuple):
-    """Codes of single frames, the true positions, and the means over clips of measured terms."""
+    """Features of single frames, clip after clip, with the labels and positions they have.
 
-    codes: Codes
-    position: Float[np.ndarray, "frames 2"]
+    `terms` are the means over clips of what was measured.
+    """
+
+    features: Float[np.ndarray, "frames features"]
+    static: Int[np.ndarray, "frames"] | None
+    temporal: Int[np.ndarray, "frames"] | None
+    position: Float[np.ndarray, "frames places"] | None
     terms: dict[str, float]
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the clips have both labels."""
+        return self.static is not None and self.temporal is not None
+
+    @property
+    def codes(self) -> Codes:
+        """The features with both labels.
+
+        Raises:
+            InputError: The clips lack one.
+        """
+        if self.static is None or self.temporal is None:
+            raise InputError(
+                "labels: got clips without; give each clip a static and a temporal one"
+            )
+        return Codes(self.features, self.static, self.temporal)
 
 
 def gather(
@@ -38,24 +62,30 @@ def gather(
             the batch, for example those of the ELBO.
 
     Returns:
-        Codes and positions of all frames, clip after clip, and the mean terms per video.
+        Features, labels and positions of all frames, and the mean terms per video.
     """
     parts, totals, count = [], dict[str, float](), 0
     for clips in batches:
-        num_videos, num_frames = clips.temporal.shape
+        num_videos, num_frames = clips.videos.shape[:2]
         parts.append(
             [
-                vae.encode(clips.videos).loc.flatten(0, 1).double().cpu().numpy(),
-                clips.static.repeat_interleave(num_frames).cpu().numpy(),
-                clips.temporal.flatten().cpu().numpy(),
-                clips.position.flatten(0, 1).cpu().numpy(),
+                vae.encode(clips.videos).loc.flatten(0, 1).double(),
+                None if clips.static is None else clips.static.repeat_interleave(num_frames),
+                None if clips.temporal is None else clips.temporal.flatten(),
+                None if clips.position is None else clips.position.flatten(0, 1),
             ]
         )
         count += num_videos
         for name, term in (measure(clips.videos) if measure else {}).items():
             totals[name] = totals.get(name, 0.0) + num_videos * float(term)
-    *codes, position = map(np.concatenate, zip(*parts, strict=True))
-    return Gathered(Codes(*codes), position, {name: t / count for name, t in totals.items()})
+    joined = dict(zip(Gathered._fields, map(_joined, zip(*parts, strict=True)), strict=False))
+    return Gathered(**joined, terms={name: t / count for name, t in totals.items()})
+
+
+def _joined(parts: Sequence[Tensor | None]) -> Any:
+    """All batches' arrays as one; None where they have none."""
+    known = [part.numpy(force=True) for part in parts if part is not None]
+    return np.concatenate(known) if len(known) == len(parts) else None
 
 
 def batches(

@@ -1,23 +1,35 @@
 """What each classifier finds in the codes, beside what it finds in the true factors."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
 
 from .bootstrap import bootstrap
 from .classifiers import CLASSIFIERS, correct
 from .codes import Codes, Split, true_codes
-from .gather import Gathered
 from .leakage import chance, leakage
 from .results import Judgement
 from .scores import Accuracies, Hit, Hits, LabelAccuracies, rank, search, split_accuracies
 from .track import Track, untracked
 
+
+class Labelled(NamedTuple):
+    """Codes of frames, and what moves in each frame: its true position, where it is known."""
+
+    codes: Codes
+    position: Float[np.ndarray, "frames places"] | None
+
+
 CANDIDATES = 10  # splits that the slow RBF SVM judges, the best of the linear one
 
 
 def judge_all(
-    train: Gathered,
-    test: Gathered,
-    num_frames: int,
+    train: Labelled,
+    test: Labelled,
+    num_frames: int | None,
     splits: Sequence[Split] | None = None,
     track: Track = untracked,
 ) -> dict[str, Judgement]:
@@ -26,7 +38,8 @@ def judge_all(
     Args:
         train: Codes to fit on, clip after clip.
         test: Codes to score on, clip after clip.
-        num_frames: Frames in a clip.
+        num_frames: Frames in a clip; None where frames are not in whole clips, and then there
+            are no intervals.
         splits: The model's own split. Without one, the linear classifier gets the best of all
             splits, and the RBF one the best of the linear one's 10 best.
         track: Shows progress.
@@ -46,9 +59,9 @@ def judge_all(
 
 
 def _judge(
-    train: Gathered,
-    test: Gathered,
-    num_frames: int,
+    train: Labelled,
+    test: Labelled,
+    num_frames: int | None,
     own: bool,
     classifier: str,
     split: Split,
@@ -61,19 +74,26 @@ def _judge(
         accuracies,
         ceiling,
         float(told.mean()),
-        intervals=bootstrap(hits, told, num_frames),
+        intervals=None if num_frames is None else bootstrap(hits, told, num_frames),
         split=split,
         leakage=leakage(accuracies, chance(test.codes), best),
     )
 
 
-def _ceiling(train: Gathered, test: Gathered, classifier: str) -> Accuracies:
-    """The accuracies on the true factors."""
-    num_classes = 1 + int(max(train.codes.static.max(), test.codes.static.max()))
-    (seen, split), (unseen, _) = (
-        true_codes(part.codes.static, part.codes.temporal, part.position, num_classes)
-        for part in (train, test)
+def _ceiling(train: Labelled, test: Labelled, classifier: str) -> Accuracies:
+    """The accuracies on the true factors; the label itself stands for an unknown position."""
+    parts = (train, test)
+    static, temporal = (
+        1 + max(int(getattr(part.codes, label).max()) for part in parts)
+        for label in ("static", "temporal")
     )
+
+    def truth(codes: Codes, position: np.ndarray | None) -> tuple[Codes, Split]:
+        place = np.eye(temporal)[codes.temporal] if position is None else position
+        true, split = true_codes(codes.static, codes.temporal, place, static)
+        return replace(true, triples=codes.triples), split
+
+    (seen, split), (unseen, _) = truth(*train), truth(*test)
     return split_accuracies(seen, unseen, split, classifier)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Int
 
 from ..errors import require
 from .codes import Codes, Split
@@ -87,12 +88,13 @@ def chance(test: Codes) -> LabelAccuracies:
     Returns:
         The share of the test frames that have the most frequent label.
     """
-    return LabelAccuracies(
-        *(
-            float(np.unique(y, return_counts=True)[1].max() / len(y))
-            for y in (test.static, test.temporal)
-        )
-    )
+    labels = (test.told_from((), label)[1] for label in LabelAccuracies._fields)
+    return LabelAccuracies(*map(most_frequent, labels))
+
+
+def most_frequent(labels: Int[np.ndarray, "examples"]) -> float:
+    """The share of the most frequent class."""
+    return float(np.unique(labels, return_counts=True)[1].max() / len(labels))
 
 
 def _share(accuracy: float, chance: float, ceiling: float) -> float:

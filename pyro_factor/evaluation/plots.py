@@ -10,6 +10,7 @@ from ..errors import require
 from .results import Scores
 from .scores import Accuracies
 from .style import COLOURS, MARKERS, styled
+from .tables import CLASSIFIERS
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -119,7 +120,7 @@ def scores_figure(scores: Scores) -> "matplotlib.figure.Figure":
     """The four accuracies under each classifier, with the ceiling's beside them.
 
     Args:
-        scores: The scores of a run.
+        scores: The scores of a run on clips with both labels.
 
     Returns:
         The figure: a row of two 2×2 heat maps per classifier.
@@ -128,9 +129,8 @@ def scores_figure(scores: Scores) -> "matplotlib.figure.Figure":
 
     fig = Figure(figsize=(6.4, 6.2))
     grid = fig.subplots(2, 2)
-    judged = {"linear SVM": scores.linear, "RBF SVM": scores.rbf}
-    for axes, (name, one) in zip(grid, judged.items(), strict=True):
-        _heat_map(axes[0], f"{name}: D-score", one.accuracies)
+    for axes, (name, one) in zip(grid, scores.judged.items(), strict=True):
+        _heat_map(axes[0], f"{CLASSIFIERS[name]}: D-score", one.accuracies)
         _heat_map(axes[1], "true factors (ceiling): D-score", one.ceiling)
     fig.suptitle(f"Test accuracy of features on labels ({scores.data_split} clips)")
     return fig

@@ -14,7 +14,7 @@ from ..inference.metrics import read_rows
 from ..inference.runs import config_path, metrics_path
 from .decoded import Decoded, decoded_listings, decoded_path
 from .report_figures import curves_figure, d_scores_figure
-from .results import Scores, find_scores
+from .results import Judgement, Scores, find_scores
 from .tables import Listing, score_listings
 
 if TYPE_CHECKING:
@@ -96,12 +96,23 @@ def compare(records: Sequence[Record]) -> Listing:
     return Listing("Runs side by side (★: the best of a column)", header, rows)
 
 
+def _judged(
+    classifier: str, read: Callable[[Judgement], float]
+) -> Callable[[Scores], float | None]:
+    """Read a judgement, where there is one."""
+
+    def found(scores: Scores) -> float | None:
+        return read(scores.judged[classifier]) if classifier in scores.judged else None
+
+    return found
+
+
 # What the runs are compared by: how to read it, and its digits.
-MEASURES: dict[str, tuple[Callable[[Scores], float], int]] = {
-    "D, linear": (lambda scores: scores.linear.accuracies.d_score, 2),
-    "D, RBF": (lambda scores: scores.rbf.accuracies.d_score, 2),
-    "static transfer": (lambda scores: scores.linear.transfer, 3),
-    "temporal → temporal": (lambda scores: scores.linear.accuracies.temporal_temporal, 3),
+MEASURES: dict[str, tuple[Callable[[Scores], float | None], int]] = {
+    "D, linear": (_judged("linear", lambda one: one.accuracies.d_score), 2),
+    "D, RBF": (_judged("rbf", lambda one: one.accuracies.d_score), 2),
+    "static transfer": (_judged("linear", lambda one: one.transfer), 3),
+    "temporal → temporal": (_judged("linear", lambda one: one.accuracies.temporal_temporal), 3),
     "ELBO": (lambda scores: scores.elbo, 1),
 }
 
@@ -119,7 +130,7 @@ def _marked(name: str, records: Sequence[Record]) -> list[str]:
 
 def _described(record: Record) -> tuple[str, ...]:
     model, scores = record.config.model, record.scores
-    features = str(sum(map(len, scores.split))) if scores else ""
+    features = str(sum(map(len, scores.split))) if scores and scores.split else ""
     iterations = f"{record.rows[-1]['iteration']:,}" if record.rows else "0"
     return (record.name, model.prior, f"{model.beta:g}", features, iterations)
 
@@ -155,7 +166,7 @@ def _render(records: Sequence[Record], title: str) -> str:
 def _overview(records: Sequence[Record]) -> list[tuple[str, str]]:
     """Figures of all runs, as pairs of a caption and a data URI."""
     curves = {record.name: record.rows for record in records if record.rows}
-    scores = {record.name: record.scores for record in records if record.scores}
+    scores = {r.name: r.scores for r in records if r.scores and r.scores.judged}
     found = []
     if curves:
         found.append(("The ELBO in training, nats per video", _embedded(curves_figure(curves))))

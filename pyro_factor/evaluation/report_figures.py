@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from .results import Scores
 from .style import COLOURS, MARKERS, styled
+from .tables import CLASSIFIERS
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -43,7 +44,7 @@ def d_scores_figure(runs: Mapping[str, Scores]) -> "matplotlib.figure.Figure":
     """The D-score of runs under each classifier, with intervals and ceilings.
 
     Args:
-        runs: Scores by the name of the run.
+        runs: Scores by the name of the run, of clips with both labels.
 
     Returns:
         The figure: a row for each run; a line marks a ceiling.
@@ -52,9 +53,9 @@ def d_scores_figure(runs: Mapping[str, Scores]) -> "matplotlib.figure.Figure":
 
     fig = Figure(figsize=(7.5, 0.5 * len(runs) + 1.4))
     axes = fig.subplots()
-    for number, (name, title) in enumerate({"linear": "linear SVM", "rbf": "RBF SVM"}.items()):
+    for number, (name, title) in enumerate(CLASSIFIERS.items()):
         for place, scores in enumerate(runs.values()):
-            judged, height = getattr(scores, name), place + 0.16 * (2 * number - 1)
+            judged, height = scores.judged[name], place + 0.16 * (2 * number - 1)
             value, colour = judged.accuracies.d_score, COLOURS[number]
             low, high = (judged.intervals or {}).get("d_score", (value, value))
             axes.plot([low, high], [height, height], color=colour, lw=1.5)

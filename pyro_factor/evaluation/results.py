@@ -1,7 +1,7 @@
 """What an evaluation found, and its file in the run folder."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +14,9 @@ from .codes import Split
 from .leakage import Leakage
 from .metrics import Disentanglement
 from .scores import Accuracies, Count, Fraction
+from .single_label import Told
 
+FRAMES = "labels of single frames"
 Nats = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -36,6 +38,14 @@ class Judgement:
     split: Split | None = None
     leakage: Leakage | None = None
 
+    def record(self) -> dict[str, Any]:
+        """The judgement as JSON holds it, each set of accuracies with its D-score."""
+        sets = {
+            name: asdict(one) | {"d_score": one.d_score}
+            for name, one in (("accuracies", self.accuracies), ("ceiling", self.ceiling))
+        }
+        return asdict(self) | sets | {"split": self.split and self.split._asdict()}
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -45,24 +55,37 @@ class Scores:
     they are the model's own or the best found by the search with the linear classifier. `elbo` is
     at β = 1, the sum of `terms`, averaged over the evaluated clips. `metrics` are those of today
     (see `measure_disentanglement`), None where the codes or the clips are too few for them.
+
+    `task` names what `linear` and `rbf` were asked (see `tasks`), `beside` holds what they say of
+    the other tasks. Clips with one kind of label have `single_label` instead, and clips without
+    any none of these; `split` is then the model's own, if it has one.
     """
 
     data_split: str
     num_frames: Count
     clips: Count
     seed: int
-    split: Split
     own_split: bool
-    linear: Judgement
-    rbf: Judgement
     elbo: Nats
     terms: dict[str, Nats]
+    split: Split | None = None
+    linear: Judgement | None = None
+    rbf: Judgement | None = None
     metrics: Disentanglement | None = None
+    task: str = FRAMES
+    beside: dict[str, dict[str, Judgement]] = field(default_factory=dict)
+    single_label: dict[str, Told] = field(default_factory=dict)
 
     @property
-    def d_score(self) -> float:
-        """Eq. 19 with the linear classifier, as in the paper's text."""
-        return self.linear.accuracies.d_score
+    def judged(self) -> dict[str, Judgement]:
+        """The judgements by the name of each classifier; none without both labels."""
+        found = {"linear": self.linear, "rbf": self.rbf}
+        return {name: one for name, one in found.items() if one is not None}
+
+    @property
+    def d_score(self) -> float | None:
+        """Eq. 19 with the linear classifier, as in the paper's text; None without labels."""
+        return None if self.linear is None else self.linear.accuracies.d_score
 
     def write(self, path: Path) -> None:
         """Write the scores as JSON."""
@@ -71,13 +94,13 @@ class Scores:
 
     def record(self) -> dict[str, Any]:
         """The scores as JSON holds them, each set of accuracies with its D-score beside it."""
-        record = asdict(self) | {"split": self.split._asdict()}
-        for name in ("linear", "rbf"):
-            for part in ("accuracies", "ceiling"):
-                record[name][part]["d_score"] = getattr(getattr(self, name), part).d_score
-            judged = getattr(self, name).split
-            record[name]["split"] = judged and judged._asdict()
-        found: dict[str, Any] = json.loads(json.dumps(record))
+        judged = {name: one.record() for name, one in self.judged.items()}
+        beside = {
+            task: {name: one.record() for name, one in each.items()}
+            for task, each in self.beside.items()
+        }
+        parts = {"split": self.split and self.split._asdict(), "beside": beside}
+        found: dict[str, Any] = json.loads(json.dumps(asdict(self) | parts | judged))
         return found
 
     @classmethod

@@ -19,7 +19,7 @@ MAX_SEARCHED_FEATURES = 12  # 4,094 splits
 
 Count = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Hit = Bool[np.ndarray, "frames"]
+Hit = Bool[np.ndarray, "_examples"]
 
 
 class LabelAccuracies(NamedTuple):
@@ -50,7 +50,10 @@ class Accuracies:
 
 
 class Hits(NamedTuple):
-    """Which test frames are told right, named as the accuracies that are their means."""
+    """Which test frames are told right, named as the accuracies that are their means.
+
+    Where the temporal label is one of several frames, which of these examples are told right.
+    """
 
     static_static: Hit
     static_temporal: Hit
@@ -153,12 +156,15 @@ def rank(
     subsets = list(dict.fromkeys(tuple(part) for split in splits for part in split))
 
     def judge(columns: tuple[int, ...]) -> tuple[Hit, Hit]:
-        chosen = list(columns)
-        seen, unseen = train.features[:, chosen], test.features[:, chosen]
-        return (
-            correct(seen, train.static, unseen, test.static, classifier=classifier),
-            correct(seen, train.temporal, unseen, test.temporal, classifier=classifier),
+        static, temporal = (
+            correct(
+                *train.told_from(columns, label),
+                *test.told_from(columns, label),
+                classifier=classifier,
+            )
+            for label in ("static", "temporal")
         )
+        return static, temporal
 
     title = f"Fitting {classifier} SVMs"
     judged = track(_in_threads(judge, subsets), len(subsets), title)

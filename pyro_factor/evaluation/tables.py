@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .leakage import Leakage
 from .metrics import Disentanglement, Metrics
-from .results import Judgement, Scores
+from .results import FRAMES, Judgement, Scores
 
 if TYPE_CHECKING:
     import rich.console
     import rich.table
 
 D_SCORE = "D-score"
+CLASSIFIERS = {"linear": "linear SVM", "rbf": "RBF SVM"}
 ACCURACIES = {
     "static_static": "static features → static label",
     "static_temporal": "static features → temporal label",
@@ -61,9 +62,14 @@ def tables(listings: Sequence[Listing]) -> "rich.console.Group":
 
 def score_listings(scores: Scores) -> list[Listing]:
     """The same tables as words, for any page."""
-    judged = {"linear SVM": scores.linear, "RBF SVM": scores.rbf}
-    accuracies = [_accuracies(scores, name, one) for name, one in judged.items()]
-    return [*accuracies, _metrics(scores.metrics), _elbo(scores)]
+    found = [_accuracies(scores, scores.task, *each) for each in scores.judged.items()]
+    if found:
+        found.append(_metrics(scores.metrics))
+    for task, judged in scores.beside.items():
+        found += [_accuracies(scores, task, *each) for each in judged.items()]
+    if scores.single_label:
+        found.append(_single_label(scores))
+    return [*found, _elbo(scores)]
 
 
 def _table(listing: Listing) -> "rich.table.Table":
@@ -77,7 +83,7 @@ def _table(listing: Listing) -> "rich.table.Table":
     return table
 
 
-def _accuracies(scores: Scores, classifier: str, judged: Judgement) -> Listing:
+def _accuracies(scores: Scores, task: str, classifier: str, judged: Judgement) -> Listing:
     origin = "static features" if scores.own_split else "all features"
     rows = [
         (
@@ -94,7 +100,9 @@ def _accuracies(scores: Scores, classifier: str, judged: Judgement) -> Listing:
     rows.append((f"static transfer ({origin})", found, ceiling))
     if judged.leakage:
         rows += [(name, f"{share:.3f}", "") for name, share in _leakages(judged.leakage).items()]
-    title = f"{classifier}, {scores.data_split} clips, {split_name(scores, judged)}"
+    asked = "" if task == FRAMES and not scores.beside else f", {task}"
+    chosen = split_name(scores, judged)
+    title = f"{CLASSIFIERS[classifier]}{asked}, {scores.data_split} clips, {chosen}"
     return Listing(title, ("accuracy", "codes [95% over videos]", "ceiling"), rows)
 
 
@@ -128,6 +136,20 @@ def _pairs(frames: Metrics, clips: Metrics) -> dict[str, tuple[float, float]]:
     return found | {name: (of_frames, of_clips) for (name, of_frames), (_, of_clips) in both}
 
 
+def _single_label(scores: Scores) -> Listing:
+    """What features tell of the one label that the clips have."""
+    parts = {"static features": "static", "temporal features": "temporal"}
+    parts |= {"all features": "everything", "most frequent class": "chance"}
+    found = scores.single_label
+    rows = [
+        (name, *(f"{getattr(one, part):.3f}" for one in found.values()))
+        for name, part in parts.items()
+        if getattr(found["linear"], part) is not None
+    ]
+    title = f"Accuracy on the {found['linear'].label} label, {scores.data_split} clips"
+    return Listing(title, ("features", *(CLASSIFIERS[name] for name in found)), rows)
+
+
 def _elbo(scores: Scores) -> Listing:
     title = f"nats per video: {scores.clips:,} clips of {scores.num_frames} frames, β = 1"
     values = {"ELBO": scores.elbo, **scores.terms}
@@ -137,5 +159,6 @@ def _elbo(scores: Scores) -> Listing:
 def split_name(scores: Scores, judged: Judgement) -> str:
     """Which columns are static and temporal, and who chose them."""
     chosen = "the model's own split" if scores.own_split else "the best split"
-    static, temporal = (", ".join(map(str, part)) for part in judged.split or scores.split)
+    split = judged.split or scores.split or ()
+    static, temporal = (", ".join(map(str, part)) for part in split)
     return f"{chosen}: static {static}; temporal {temporal}"

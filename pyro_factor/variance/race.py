@@ -177,7 +177,8 @@ def _score(place: Path, runner: Contestant, iteration: int, clips: int, progress
     scores = evaluate(run, clips=clips, progress=progress, write=False)
     if not isfinite(scores.elbo):
         raise ValueError("elbo")
-    accuracies = asdict(scores.linear.accuracies)
+    found = {name: judged.accuracies for name, judged in scores.judged.items()}
+    accuracies = asdict(found["linear"]) if found else {}
     return Standing(
         estimator=runner.name,
         seed=run.config.training.seed,
@@ -185,8 +186,8 @@ def _score(place: Path, runner: Contestant, iteration: int, clips: int, progress
         seconds=read_checkpoint(kept_path(place, iteration)).seconds,
         elbo=scores.elbo,
         terms=scores.terms,
-        d_score=scores.d_score,
-        d_score_rbf=scores.rbf.accuracies.d_score,
+        d_score=found["linear"].d_score if found else None,
+        d_score_rbf=found["rbf"].d_score if found else None,
         accuracies={k: v for k, v in accuracies.items() if k != "num_frames"},
     )
 

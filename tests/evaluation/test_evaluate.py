@@ -123,7 +123,8 @@ def test_terms_are_means_over_clips_whatever_the_batches(run):
 def test_gathered_frames_keep_their_labels(run):
     clips = BouncingDigits(num_frames=4).batch(5, stream(0, 0, torch.device("cpu")))
     told = list(batches(run.data, 5, 5, stream(0, 0, torch.device("cpu"))))
-    codes, position, _ = gather(run.vae, told)
+    found = gather(run.vae, told)
+    codes, position = found.codes, found.position
     assert codes.features.shape == (20, 12)
     assert (codes.features[:, :10].argmax(1) == codes.static).all()
     assert codes.features[:, 10:] == pytest.approx(position)
