@@ -190,6 +190,7 @@ class Config(Section):
 # Free to change when a run goes on: they don't alter what is computed.
 FREE = {
     ("data", "root"),
+    ("data", "labels"),
     ("training", "iterations"),
     ("training", "device"),
     ("training", "checkpoint_every"),
@@ -257,6 +258,8 @@ def fingerprint(config: Config) -> str:
     described = config.model_dump(mode="json", exclude_defaults=True)
     for section, key in FREE:
         described[section].pop(key, None)
+    if isinstance(config.data, ChairsConfig) and config.data.root is not None:
+        described["data"]["root"] = "given"  # other chairs than the generated ones
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
@@ -266,12 +269,17 @@ def first_difference(stored: Config, given: Config) -> str | None:
         ours, theirs = getattr(stored, section), getattr(given, section)
         for key in type(ours).model_fields:
             a, b = getattr(ours, key), getattr(theirs, key)
-            if a != b and (section, key) not in FREE:
+            if a != b and ((section, key) not in FREE or _other_chairs(key, a, b, ours)):
                 return f"{key}: the run has {a!r}, not {b!r}"
     if given.training.iterations < stored.training.iterations:
         a, b = stored.training.iterations, given.training.iterations
         return f"iterations: the run is to have {a}, which can grow but not shrink to {b}"
     return None
+
+
+def _other_chairs(key: str, ours: Any, theirs: Any, data: Section) -> bool:
+    """Whether chairs are generated for one run and read from a folder for the other."""
+    return key == "root" and isinstance(data, ChairsConfig) and (ours is None) != (theirs is None)
 
 
 def _first(error: ValidationError) -> tuple[list[str], str, str]:

@@ -20,7 +20,7 @@ from pyro_factor.errors import report  # noqa: E402
 from pyro_factor.reproduction.command import Reproduce  # noqa: E402
 
 SEVERAL = {"only": str, "seeds": int, "merge": Path}
-ONE = {"max_minutes": float, "data_root": Path, "ledger": Path, "runs": Path}
+ONE = {"max_minutes": float} | dict.fromkeys(("data_root", "chairs_root", "ledger", "runs"), Path)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -50,7 +50,8 @@ def evaluate(
     digits and scored on as many clips of test digits; for chairs, both are of held-out chairs, seen
     at other azimuths, and the D-score asks for the order of frames. Without labels there are no
     accuracies. The scores are also written to the run
-    folder: scores.json, or scores-<N>-frames.json for N frames other than the model's own.
+    folder: scores.json, or scores-<N>-frames.json for N frames other than the model's own, or
+    scores-of-<FOLDER>.json for a model of generated chairs that is scored on a folder's.
 
     Args:
         run: The run, as `train` and `load_run` return it.
@@ -102,13 +103,16 @@ def evaluate(
         clips=clips,
         seed=seed,
         own_split=own is not None,
+        other_data=_other_data(run),
         **found,
         elbo=sum(test.terms.values()),
         terms=test.terms,
     )
     if write:
         unusual = None if num_frames == vae.num_frames else num_frames
-        scores.write(scores_path(Path(run.folder), data_split=split, num_frames=unusual))
+        folder, other = Path(run.folder), scores.other_data
+        path = scores_path(folder, data_split=split, num_frames=unusual, other_data=other)
+        scores.write(path)
     return scores
 
 
@@ -150,6 +154,13 @@ def _elbo_terms(vae: VideoVAE, num_frames: int) -> Callable[[Tensor], dict[str, 
         return estimated
     exact = AnalyticKL_ELBO(max_plate_nesting=vae.max_plate_nesting)
     return partial(exact.terms, vae.model, vae.guide)
+
+
+def _other_data(run: Run) -> str | None:
+    """The folder of chairs that a model of generated ones is scored on."""
+    root = run.data.settings["root"]
+    generated = run.config.data.source == "chairs" and run.config.data.root is None
+    return Path(root).name if generated and root is not None else None
 
 
 def own_split(vae: VideoVAE) -> Split | None:

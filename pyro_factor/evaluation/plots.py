@@ -132,7 +132,7 @@ def scores_figure(scores: Scores) -> "matplotlib.figure.Figure":
     for axes, (name, one) in zip(grid, scores.judged.items(), strict=True):
         _heat_map(axes[0], f"{CLASSIFIERS[name]}: D-score", one.accuracies)
         _heat_map(axes[1], "true factors (ceiling): D-score", one.ceiling)
-    fig.suptitle(f"Test accuracy of features on labels ({scores.data_split} clips)")
+    fig.suptitle(f"Test accuracy of features on labels ({scores.clips_name})")
     return fig
 
 

@@ -56,6 +56,8 @@ class Scores:
     at β = 1, the sum of `terms`, averaged over the evaluated clips. `metrics` are those of today
     (see `measure_disentanglement`), None where the codes or the clips are too few for them.
 
+    `other_data` names the folder of clips that are other data than the model was trained on.
+
     `task` names what `linear` and `rbf` were asked (see `tasks`), `beside` holds what they say of
     the other tasks. Clips with one kind of label have `single_label` instead, and clips without
     any none of these; `split` is then the model's own, if it has one.
@@ -68,6 +70,7 @@ class Scores:
     own_split: bool
     elbo: Nats
     terms: dict[str, Nats]
+    other_data: str | None = None
     split: Split | None = None
     linear: Judgement | None = None
     rbf: Judgement | None = None
@@ -75,6 +78,11 @@ class Scores:
     task: str = FRAMES
     beside: dict[str, dict[str, Judgement]] = field(default_factory=dict)
     single_label: dict[str, Told] = field(default_factory=dict)
+
+    @property
+    def clips_name(self) -> str:
+        """Which clips were scored."""
+        return f"{self.data_split} clips" + (f" of {self.other_data}" if self.other_data else "")
 
     @property
     def judged(self) -> dict[str, Judgement]:
@@ -118,20 +126,28 @@ class Scores:
             raise InputError(f"{path}: damaged; evaluate the run again") from None
 
 
-def scores_path(folder: Path, *, data_split: str = "test", num_frames: int | None = None) -> Path:
+def scores_path(
+    folder: Path,
+    *,
+    data_split: str = "test",
+    num_frames: int | None = None,
+    other_data: str | None = None,
+) -> Path:
     """Where scores lie in a run folder: scores.json, or scores-32-frames.json.
 
     Args:
         folder: The run folder.
         data_split: The evaluated part of the data; any but "test" is named in the file name.
         num_frames: Number of frames, where it is not the number that the model was trained on.
+        other_data: Name of other data than those the model was trained on.
 
     Returns:
         The path.
     """
     part = "" if data_split == "test" else f"-{data_split}"
     frames = "" if num_frames is None else f"-{num_frames}-frames"
-    return folder / f"scores{part}{frames}.json"
+    other = "" if other_data is None else f"-of-{other_data}"
+    return folder / f"scores{other}{part}{frames}.json"
 
 
 def find_scores(folder: Path) -> Path | None:

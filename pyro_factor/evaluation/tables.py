@@ -102,7 +102,7 @@ def _accuracies(scores: Scores, task: str, classifier: str, judged: Judgement) -
         rows += [(name, f"{share:.3f}", "") for name, share in _leakages(judged.leakage).items()]
     asked = "" if task == FRAMES and not scores.beside else f", {task}"
     chosen = split_name(scores, judged)
-    title = f"{CLASSIFIERS[classifier]}{asked}, {scores.data_split} clips, {chosen}"
+    title = f"{CLASSIFIERS[classifier]}{asked}, {scores.clips_name}, {chosen}"
     return Listing(title, ("accuracy", "codes [95% over videos]", "ceiling"), rows)
 
 
@@ -146,7 +146,7 @@ def _single_label(scores: Scores) -> Listing:
         for name, part in parts.items()
         if getattr(found["linear"], part) is not None
     ]
-    title = f"Accuracy on the {found['linear'].label} label, {scores.data_split} clips"
+    title = f"Accuracy on the {found['linear'].label} label, {scores.clips_name}"
     return Listing(title, ("features", *(CLASSIFIERS[name] for name in found)), rows)
 
 

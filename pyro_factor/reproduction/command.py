@@ -23,6 +23,8 @@ class Reproduce:
     """Stop after this time; the next call goes on."""
     data_root: Path | None = None
     """Folder of the digits, in torchvision's layout; downloads what is absent."""
+    chairs_root: Path | None = None
+    """Folder of meshes of chairs; chairs are generated unless it is given."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     ledger: Path = Path("docs/reproduction/ledger.jsonl")
@@ -53,6 +55,7 @@ class Reproduce:
                 ledger=self.ledger,
                 runs=self.runs,
                 data_root=self.data_root,
+                chairs_root=self.chairs_root,
                 device=self.device,
                 max_minutes=self.max_minutes,
             )

@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from math import inf
 from pathlib import Path
 
-from ..data.digits import SOURCES
 from ..errors import InUse, TimeUp, TrainingDiverged, require
 from ..evaluation import evaluate
 from ..files import atomic
@@ -36,6 +35,7 @@ def reproduce(
     ledger: str | Path = LEDGER,
     runs: str | Path = RUNS,
     data_root: str | Path | None = None,
+    chairs_root: str | Path | None = None,
     device: str = "auto",
     max_minutes: float = inf,
     progress: bool = True,
@@ -52,6 +52,7 @@ def reproduce(
         ledger: The ledger's file.
         runs: Folder of the run folders.
         data_root: Folder of the digits.
+        chairs_root: Folder of meshes of chairs; generated ones unless given.
         device: "auto", "cpu", "cuda" or "cuda:1".
         max_minutes: Stop after this time, between two iterations.
         progress: Whether to show progress.
@@ -69,7 +70,8 @@ def reproduce(
     book, until = Ledger(Path(ledger)), time.monotonic() + 60 * max_minutes
     done = {row.key for row in book.rows()}
     rows, diverged = [], []
-    for cell in available(chosen(only, seeds)):
+    roots = {"mnist": data_root, "chairs": chairs_root}
+    for cell in chosen(only, seeds):
         if (schedule, cell.name) in done:
             continue
         left = (until - time.monotonic()) / 60
@@ -77,7 +79,8 @@ def reproduce(
             raise TimeUp(f"The time is up before {cell.name}; call again to go on.")
         print(f"{schedule}: {cell.name}", file=sys.stderr)
         try:
-            row = _row(cell, schedule, Path(runs), data_root, device, left, progress)
+            root = roots[cell.dataset]
+            row = _row(cell, schedule, Path(runs), root, device, left, progress)
         except InUse as error:
             print(f"Left out: {error}", file=sys.stderr)
         except TrainingDiverged as error:
@@ -105,11 +108,6 @@ def chosen(only: Sequence[str], seeds: Sequence[int]) -> list[Cell]:
     return [cell for cell in every if not only or any(fnmatch(cell.name, p) for p in only)]
 
 
-def available(wanted: Sequence[Cell]) -> list[Cell]:
-    """The cells whose data set this package has."""
-    return [cell for cell in wanted if cell.dataset in SOURCES]
-
-
 def run_folder(runs: str | Path, schedule: str, cell: Cell) -> Path:
     """Where a cell is trained."""
     return Path(runs, schedule, cell.name)
@@ -129,14 +127,14 @@ def _row(
     cell: Cell,
     schedule: str,
     runs: Path,
-    data_root: str | Path | None,
+    root: str | Path | None,
     device: str,
     minutes: float,
     progress: bool,
 ) -> Row:
     plan = SCHEDULES[schedule]
     config = plan.config(cell, device=device)
-    data = build_data(config, data_root)
+    data = build_data(config, root)
     made_by = commit(), source()
     folder = run_folder(runs, schedule, cell)
     run = train_described(config, folder, data=data, max_minutes=minutes, progress=progress)
@@ -144,6 +142,8 @@ def _row(
     where = choose_device(device)
     precision = name_precision(choose_precision(config.training.precision, where))
     description = config.model_dump(mode="json")
+    if cell.dataset == "chairs" and root is not None:
+        description["data"]["root"] = Path(root).name  # whose meshes, wherever they lie
     return Row(
         schedule=schedule,
         cell=cell,

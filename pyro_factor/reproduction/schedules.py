@@ -19,6 +19,7 @@ class Schedule:
         videos: Clips of 16 frames in a batch; the VAE, which knows no clips, gets as many frames.
         clips: Clips to fit the classifiers on, and to score on.
         source: Stands in for the cell's digits.
+        chairs: How many chairs are generated for cells of chairs.
         in_tables: Whether its scores are results.
     """
 
@@ -26,6 +27,7 @@ class Schedule:
     videos: int
     clips: int = 1_200  # the paper's 19,200 frames
     source: str | None = None
+    chairs: int = 2_000
     in_tables: bool = True
 
     def config(self, cell: Cell, **training: Any) -> Config:
@@ -40,8 +42,11 @@ class Schedule:
         """
         single = cell.prior == "independent"
         halves = {"static": cell.features // 2, "temporal": cell.features // 2}
+        frames = {"num_frames": 1 if single else NUM_FRAMES}
+        chairs = {"source": "chairs", "num_chairs": self.chairs}
+        digits = {"source": self.source or cell.dataset}
         return make_config(
-            {"source": self.source or cell.dataset, "num_frames": 1 if single else NUM_FRAMES},
+            (chairs if cell.dataset == "chairs" else digits) | frames,
             {
                 "prior": cell.prior,
                 "prior_args": halves if cell.prior == "factored" else {"features": cell.features},
@@ -60,7 +65,7 @@ class Schedule:
 SCHEDULES = {
     "paper": Schedule(iterations=30_000, videos=64),
     "short": Schedule(iterations=2_000, videos=16),
-    "smoke": Schedule(iterations=2, videos=2, clips=40, source="embedded", in_tables=False),
+    "smoke": Schedule(2, 2, clips=40, source="embedded", chairs=30, in_tables=False),
 }
 
 

@@ -7,7 +7,7 @@ from ..errors import InputError
 from ..inference.runs import config_path, read_state
 from .ledger import Ledger, Row
 from .paper import Cell
-from .reproduce import available, chosen, run_folder
+from .reproduce import chosen, run_folder
 from .schedules import check_schedule
 from .tables import markdown
 
@@ -38,8 +38,6 @@ def _line(cell: Cell, row: Row | None, schedule: str, runs: Path) -> list[str]:
 
 
 def _progress(cell: Cell, schedule: str, runs: Path) -> str:
-    if not available([cell]):
-        return "data set not built yet"
     folder = run_folder(runs, schedule, cell)
     if not config_path(folder).exists():
         return "missing"
