@@ -22,26 +22,30 @@ NAMES: dict[str, str | None] = {
     "networks": None,
 }
 ALIASES = {"data_root": ["--chairs-root"]}
+DATA = tuple(dict.fromkeys(DATASETS.values()))
 
 
 def describe(flags: Any) -> Config:
     """Turn parsed flags into the description of a run, errors named as the flags are.
+
+    What there is no flag for is at its default.
 
     Raises:
         InputError: A value that is out of its range, or that the data set doesn't have.
     """
     kinds = _kinds(flags.dataset)
     sections = {
-        section: {field: getattr(flags, flag) for field, flag in _named(kind).items()}
+        section: {
+            f: getattr(flags, flag) for f, flag in _named(kind).items() if hasattr(flags, flag)
+        }
         for section, kind in kinds.items()
     }
-    flags_of = {f: n for kind in kinds.values() for f, n in _named(kind).items()}
-    names = {field: "--" + flag.replace("_", "-") for field, flag in flags_of.items()}
-    for flag, info in _fields().items():
-        value, foreign = getattr(flags, flag), flag not in flags_of.values()
+    names = {f: _written(flag) for kind in kinds.values() for f, flag in _named(kind).items()}
+    for flag, info in _fields(*DATA).items():
+        default = info.get_default(call_default_factory=True)
+        known = _written(flag) in names.values() or getattr(flags, flag) == default
         advice = f"the data set {flags.dataset} has no such setting; leave it out"
-        given = foreign and value != info.get_default(call_default_factory=True)
-        require(not given, "--" + flag.replace("_", "-"), value, advice)
+        require(known, _written(flag), getattr(flags, flag), advice)
     return make_config(**sections, names=names)
 
 
@@ -59,16 +63,20 @@ def _kinds(dataset: str) -> dict[str, type[Section]]:
     return {"data": DATASETS[dataset], "model": ModelConfig, "training": TrainingConfig}
 
 
+def _written(flag: str) -> str:
+    """A flag as users write it."""
+    return "--" + flag.replace("_", "-")
+
+
 def _named(kind: type[Section]) -> dict[str, str]:
     """Flags by field."""
     names = {field: NAMES.get(field, field) for field in kind.model_fields}
     return {field: flag for field, flag in names.items() if flag is not None}
 
 
-def _fields() -> dict[str, FieldInfo]:
-    """The fields by flag, of all data sets; what several have is described by the first."""
+def _fields(*kinds: type[Section]) -> dict[str, FieldInfo]:
+    """Their fields by flag; what several have is described by the first."""
     found: dict[str, FieldInfo] = {}
-    kinds: list[type[Section]] = [*dict.fromkeys(DATASETS.values()), ModelConfig, TrainingConfig]
     for kind in kinds:
         for field, flag in _named(kind).items():
             found.setdefault(flag, kind.model_fields[field])
@@ -118,10 +126,12 @@ KEY_VALUES = PrimitiveConstructorSpec(
     str_from_instance=_format_pairs,
 )
 
-# A dataclass with a flag for every field of a run's description.
-RunFlags = dataclasses.make_dataclass(
-    "RunFlags",
-    [(flag, _type(flag, info), _default(info)) for flag, info in _fields().items()],
-    frozen=True,
-    kw_only=True,
-)
+
+def _flags(name: str, *kinds: type[Section]) -> type[Any]:
+    """A dataclass with a flag for every field of some parts of a run's description."""
+    fields = [(flag, _type(flag, info), _default(info)) for flag, info in _fields(*kinds).items()]
+    return dataclasses.make_dataclass(name, fields, frozen=True, kw_only=True)
+
+
+DataFlags = _flags("DataFlags", *DATA)
+RunFlags = _flags("RunFlags", *DATA, ModelConfig, TrainingConfig)
