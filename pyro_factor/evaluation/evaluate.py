@@ -12,6 +12,7 @@ from ..errors import InputError, require
 from ..inference import AnalyticKL_ELBO, RecordedTrace_ELBO
 from ..inference.runs import Run
 from ..models import NotGaussianPrior, VideoVAE
+from ..track import Track, tracking
 from .codes import Split
 from .gather import (
     STREAMS,
@@ -25,7 +26,6 @@ from .judgement import judge_all
 from .metrics import Disentanglement, measure_disentanglement
 from .results import Scores, scores_path
 from .scores import Accuracies, LabelAccuracies
-from .track import Track, tracking
 
 PAPER_FRAMES = 19_200
 LEAST_CLIPS = 100  # long clips too must show every static label

@@ -42,13 +42,13 @@ def gather(
     """
     parts, totals, count = [], dict[str, float](), 0
     for clips in batches:
-        num_videos, num_frames = clips.temporal.shape
+        num_videos, num_frames = clips.videos.shape[:2]
         parts.append(
             [
                 vae.encode(clips.videos).loc.flatten(0, 1).double().cpu().numpy(),
-                clips.static.repeat_interleave(num_frames).cpu().numpy(),
-                clips.temporal.flatten().cpu().numpy(),
-                clips.position.flatten(0, 1).cpu().numpy(),
+                clips.label("static").repeat_interleave(num_frames).cpu().numpy(),
+                clips.label("temporal").flatten().cpu().numpy(),
+                clips.label("position").flatten(0, 1).cpu().numpy(),
             ]
         )
         count += num_videos

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ..track import Track, untracked
 from .bootstrap import bootstrap
 from .classifiers import CLASSIFIERS, correct
 from .codes import Codes, Split, true_codes
@@ -9,7 +10,6 @@ from .gather import Gathered
 from .leakage import chance, leakage
 from .results import Judgement
 from .scores import Accuracies, Hit, Hits, LabelAccuracies, rank, search, split_accuracies
-from .track import Track, untracked
 
 CANDIDATES = 10  # splits that the slow RBF SVM judges, the best of the linear one
 
