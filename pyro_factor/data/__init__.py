@@ -2,5 +2,6 @@
 
 from .bouncing_digits import BouncingDigits
 from .clips import Clips
+from .video_clips import VideoClips
 
-__all__ = ["BouncingDigits", "Clips"]
+__all__ = ["BouncingDigits", "Clips", "VideoClips"]
