@@ -69,15 +69,14 @@ def _with_channels(array: np.ndarray) -> np.ndarray:
     Raises:
         Unusable: Axes that could be read in two ways, or in none.
     """
-    last, third = array.shape[-1], array.shape[-3] if array.ndim > 3 else 0
-    given = array.ndim > 3 and last in CHANNELS
-    if given and array.ndim < 6:
+    shape, axes = array.shape, array.ndim
+    if axes in {4, 5} and shape[-1] in CHANNELS:
         return array
-    # (frames, 3, height, width) would be videos of 3 frames, (height, width, 3) a grey clip
-    if array.ndim in {3, 4} and last not in CHANNELS and third not in CHANNELS:
+    # (height, width, 3) would be a grey clip, (frames, 3, height, width) videos of 3 frames
+    if (axes == 3 and shape[-1] not in CHANNELS) or (axes == 4 and shape[1] not in CHANNELS):
         return array[..., None]
     raise Unusable(
-        f"shape {array.shape}; save (videos, frames, height, width[, channels]) or one clip "
+        f"shape {shape}; save (videos, frames, height, width[, channels]) or one clip "
         "(frames, height, width[, channels]), channels last, 1 or 3 of them; give them an axis "
         "where another has that length"
     )
@@ -98,7 +97,10 @@ def _alike(array: np.ndarray, axis: int) -> float:
     """How much neighbours along an axis differ, in the array's middle; 0 without neighbours."""
     middle = tuple(slice(max(n - SAMPLE, 0) // 2, (n + SAMPLE) // 2) for n in array.shape[:2])
     sample = array[middle].astype(np.float32)
-    return float(np.abs(np.diff(sample, axis=axis)).mean()) if min(sample.shape[:2]) > 1 else 0.0
+    if not sample.size or min(sample.shape[:2]) == 1:
+        return 0.0
+    with np.errstate(invalid="ignore"):  # infinities are refused clip by clip
+        return float(np.abs(np.diff(sample, axis=axis)).mean())
 
 
 def _chunks(clip: Chunk) -> Iterator[Chunk]:

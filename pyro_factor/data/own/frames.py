@@ -29,8 +29,7 @@ def stacked(frames: Iterable[Shaped[np.ndarray, "height width channels"]]) -> It
     remaining, shape = iter(frames), None
     while chunk := list(islice(remaining, CHUNK)):
         shape = shape or chunk[0].shape
-        if other := next((frame for frame in chunk if frame.shape != shape), None):
-            height, width, _ = other.shape
+        for height, width, _ in (frame.shape for frame in chunk if frame.shape != shape):
             raise Unusable(f"a frame of {height}×{width} after one of {shape[0]}×{shape[1]}")
         yield np.stack(chunk)
 

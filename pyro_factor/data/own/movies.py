@@ -53,11 +53,12 @@ def _frames(path: Path, av: Any) -> Iterator[UInt8[np.ndarray, "height width 3"]
                 times.append(frame.time or 0.0)
                 # both turn counterclockwise
                 yield np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
-            lasted = times[-1] - times[0] + 1 / float(stream.average_rate) if times else 0.0
     except (av.FFmpegError, OSError, ValueError) as error:
         raise Unusable(f"it can't be decoded ({error})") from error
-    if lasted < ENOUGH * promised:
-        raise Unusable(f"it ends after {lasted:.1f} of {promised:.1f} seconds; save it anew")
+    if len(times) > 1:
+        lasted = (times[-1] - times[0]) * len(times) / (len(times) - 1)
+        if lasted < ENOUGH * promised:
+            raise Unusable(f"it ends after {lasted:.1f} of {promised:.1f} seconds; save it anew")
 
 
 def _seconds(file: Any, stream: Any) -> float:

@@ -74,15 +74,14 @@ def _lines(path: str) -> Iterator[Row]:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             header: list[str] = []
-            for cells in reader:
+            for cells in filter(None, reader):  # not the empty lines
                 line = reader.line_num
                 header = header or [cell.strip() for cell in cells]
                 if len(cells) != len(header) or len(set(header)) < len(header):
                     named = ",".join(header)
                     fail(path, line, f"{len(cells)} cells under {named}", "give one for each name")
-                if cells:
-                    values = (cell.strip() for cell in cells)
-                    yield Row(line, dict(zip(header, values, strict=True)))
+                values = (cell.strip() for cell in cells)
+                yield Row(line, dict(zip(header, values, strict=True)))
     except (csv.Error, UnicodeDecodeError, OSError) as error:
         fail(path, line + 1, f"it can't be read ({error})", "save it as CSV, in UTF-8")
 
