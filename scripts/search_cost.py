@@ -10,7 +10,7 @@ import numpy as np
 
 from pyro_factor.evaluation.codes import Codes
 from pyro_factor.evaluation.scores import search
-from pyro_factor.evaluation.track import tracking
+from pyro_factor.track import tracking
 
 
 def codes(features: int, frames: int, seed: int) -> Codes:

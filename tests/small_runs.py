@@ -2,7 +2,10 @@
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
+
+import torch
 
 from pyro_factor.data import BouncingDigits
 from pyro_factor.inference import Run, train
@@ -41,3 +44,17 @@ def command(*arguments) -> int:
         return cli.main([str(argument) for argument in arguments])
     except SystemExit as stop:
         return stop.code
+
+
+class Tinted(BouncingDigits):
+    """Digits in colour: red where they start, green and blue by the digit."""
+
+    @property
+    def image_shape(self):
+        return (3, self.image_size, self.image_size)
+
+    def batch(self, num_videos, generator):
+        clips = super().batch(num_videos, generator)
+        share = clips.static / 9
+        tint = torch.stack([torch.ones_like(share), share, 1 - share], -1)
+        return replace(clips, videos=clips.videos * tint[:, None, :, None, None])

@@ -62,7 +62,7 @@ def imported_rooms(path):
 
 @pytest.mark.parametrize("room", FORBIDDEN)
 def test_dependencies_point_one_way(room):
-    for path in (ROOT / "pyro_factor" / room).glob("*.py"):
+    for path in (ROOT / "pyro_factor" / room).rglob("*.py"):
         assert not set(imported_rooms(path)) & FORBIDDEN[room], path
 
 

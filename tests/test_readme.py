@@ -60,6 +60,17 @@ def test_the_blocks_of_the_page_on_the_posterior_run(tmp_path, monkeypatch):
     assert set(re.findall(r"`(\w+)`", " ".join(listed))) == set(names["data"].groups())
 
 
+def test_the_blocks_of_the_page_on_data_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    text = (README.parent / "docs/data.md").read_text()
+    names: dict = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(block, "docs/data.md", "exec"), names)
+    assert names["clips"].videos.shape == (8, 16, 1, 32, 32)
+    assert names["clips"].static is None
+    assert names["test"].split == "test"
+
+
 def write_idx(path, array):
     header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
     path.write_bytes(gzip.compress(header + array.tobytes()))

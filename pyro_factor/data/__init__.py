@@ -2,6 +2,7 @@
 
 from .bouncing_digits import BouncingDigits
 from .clips import Clips
+from .video_clips import VideoClips
 from .video_data import VideoData, open_data
 
-__all__ = ["BouncingDigits", "Clips", "VideoData", "open_data"]
+__all__ = ["BouncingDigits", "Clips", "VideoClips", "VideoData", "open_data"]

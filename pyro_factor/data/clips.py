@@ -1,4 +1,4 @@
-"""A batch of labelled video clips."""
+"""A batch of video clips, labelled or not."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -7,27 +7,47 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..errors import InputError
+
 
 @dataclass(frozen=True)
 class Clips:
-    """Videos with what stays and what moves in them.
+    """Videos with what stays and what moves in them; None where that is not known.
 
     Attributes:
         videos: Pixels in [0, 1], (videos, frames, channels, height, width).
-        static: What stays: the digit, (videos,).
-        temporal: What moves: the 3×3 cell, 0..8 in row-major order, (videos, frames).
-        position: (y, x) in [0, 1] of the free range, (videos, frames, 2).
+        static: What stays, a class: of bouncing digits the digit, (videos,).
+        temporal: What moves, a class: of bouncing digits the cell of a 3×3 grid, 0..8 in row-major
+            order, (videos, frames).
+        position: (y, x): of bouncing digits in [0, 1] of the free range, (videos, frames, 2).
     """
 
     videos: Float[Tensor, "videos frames channels height width"]
-    static: Int[Tensor, "videos"]
-    temporal: Int[Tensor, "videos frames"]
-    position: Float[Tensor, "videos frames 2"]
+    static: Int[Tensor, "videos"] | None = None
+    temporal: Int[Tensor, "videos frames"] | None = None
+    position: Float[Tensor, "videos frames 2"] | None = None
+
+    def label(self, name: str) -> Tensor:
+        """One of the labels, by its name.
+
+        Raises:
+            InputError: The clips have no such label.
+        """
+        value: Tensor | None = getattr(self, name)
+        if value is None:
+            raise InputError(f"labels: these clips have no {name} one; give a file of labels")
+        return value
+
+    def __getitem__(self, where: slice) -> "Clips":
+        """Some of the clips, with their labels."""
+        whole = (getattr(self, field.name) for field in fields(self))
+        some = (None if value is None else value[where] for value in whole)
+        return Clips(*some)  # type: ignore[arg-type]
 
 
 def join(parts: Iterable[Clips]) -> Clips:
-    """Clips one after another; all of one length and size."""
+    """Clips one after another, all of one length and size; a label that one lacks is left out."""
     given = list(parts)
-    return Clips(
-        *(torch.cat([getattr(part, field.name) for part in given]) for field in fields(Clips))
-    )
+    columns = ([getattr(part, field.name) for part in given] for field in fields(Clips))
+    joined = (None if any(v is None for v in values) else torch.cat(values) for values in columns)
+    return Clips(*joined)  # type: ignore[arg-type]

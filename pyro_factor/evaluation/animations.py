@@ -13,6 +13,7 @@ from ..models import VideoVAE
 from .gather import evaluating
 from .interpolation import STEPS, decoded_path
 from .pictures import swap
+from .style import as_shown
 
 ENLARGED, GAP = 2, 2  # each pixel's size, and the white pixels between images
 MILLISECONDS = 120  # a frame
@@ -65,14 +66,8 @@ def interpolation_animation(
 
 
 def tile(images: Float[Tensor, "times rows columns channels height width"]) -> Animation:
-    """Images side by side, gray unless of three channels, enlarged, white between them."""
-    pixels = images.detach().cpu().clamp(0, 1)
-    rgb = (
-        pixels
-        if pixels.shape[3] == 3
-        else pixels.mean(3, keepdim=True).expand(-1, -1, -1, 3, -1, -1)
-    )
-    large = rgb.repeat_interleave(ENLARGED, -1).repeat_interleave(ENLARGED, -2)
+    """Images side by side, enlarged, white between them."""
+    large = as_shown(images).repeat_interleave(ENLARGED, -1).repeat_interleave(ENLARGED, -2)
     padded = torch.nn.functional.pad(large, (0, GAP, 0, GAP), value=1.0)
     times, rows, columns, _, height, width = padded.shape
     placed = padded.permute(0, 1, 4, 2, 5, 3).reshape(times, rows * height, columns * width, 3)

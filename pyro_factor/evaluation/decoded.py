@@ -11,12 +11,12 @@ from ..errors import InputError, require
 from ..files import atomic
 from ..inference.runs import Run
 from ..models import NotGaussianPrior
+from ..track import tracking
 from .gather import TEST_STREAM, evaluating, stream
 from .judge import ITERATIONS, train_judge
 from .reconstruction import Likeness, likeness
 from .swaps import Verdict, measure_swaps
 from .tables import Listing
-from .track import tracking
 from .unseen_frames import REAL, measure_unseen
 
 CLIPS = 256

@@ -12,6 +12,7 @@ from ..errors import InputError, require
 from ..inference import AnalyticKL_ELBO, RecordedTrace_ELBO
 from ..inference.runs import Run
 from ..models import NotGaussianPrior, VideoVAE
+from ..track import Track, tracking
 from .codes import Split
 from .gather import (
     STREAMS,
@@ -27,7 +28,6 @@ from .results import Judgement, Scores, scores_path
 from .scores import Accuracies, LabelAccuracies
 from .single_label import tell_single
 from .tasks import tasks
-from .track import Track, tracking
 
 PAPER_FRAMES = 19_200
 LEAST_CLIPS = 100  # long clips too must show every static label

@@ -8,8 +8,8 @@ from torch.nn.functional import cross_entropy
 from ..data import Clips, VideoData
 from ..errors import require
 from ..inference.seeds import seeded
+from ..track import Track, untracked
 from .gather import stream
-from .track import Track, untracked
 
 ITERATIONS, FRAMES = 1_000, 128
 STREAM = 2  # beside those of the evaluation's clips
@@ -94,8 +94,8 @@ def train_judge(
         for _ in track(range(iterations), iterations, "Training a judge"):
             clips = single.batch(FRAMES, generator)
             static, temporal = judge(clips.videos[:, 0])
-            loss = cross_entropy(static, clips.static)
-            loss = loss + cross_entropy(temporal, clips.temporal[:, 0])
+            loss = cross_entropy(static, clips.label("static"))
+            loss = loss + cross_entropy(temporal, clips.label("temporal")[:, 0])
             adam.zero_grad()
             loss.backward()
             adam.step()
@@ -104,4 +104,4 @@ def train_judge(
 
 
 def _num_classes(clips: Clips) -> tuple[int, int]:
-    return 1 + int(clips.static.max()), 1 + int(clips.temporal.max())
+    return 1 + int(clips.label("static").max()), 1 + int(clips.label("temporal").max())

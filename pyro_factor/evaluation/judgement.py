@@ -7,13 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from ..track import Track, untracked
 from .bootstrap import bootstrap
 from .classifiers import CLASSIFIERS, correct
 from .codes import Codes, Split, true_codes
 from .leakage import chance, leakage
 from .results import Judgement
 from .scores import Accuracies, Hit, Hits, LabelAccuracies, rank, search, split_accuracies
-from .track import Track, untracked
 
 
 class Labelled(NamedTuple):

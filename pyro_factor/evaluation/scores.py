@@ -11,9 +11,9 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 
 from ..errors import require
+from ..track import Track, untracked
 from .classifiers import correct
 from .codes import Codes, Split
-from .track import Track, untracked
 
 MAX_SEARCHED_FEATURES = 12  # 4,094 splits
 

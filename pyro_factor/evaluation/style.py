@@ -63,13 +63,25 @@ def save(fig: "matplotlib.figure.Figure", path: Path) -> Path:
     return path
 
 
+def as_shown(
+    images: Float[Tensor, "*batch channels height width"],
+) -> Float[Tensor, "*batch 3 height width"]:
+    """Red, green and blue of images, gray unless they have three channels.
+
+    The mean of a Gaussian pixel may lie outside [0, 1]; it is cut off here, and only here.
+    """
+    pixels = images.detach().cpu().clamp(0, 1)
+    if pixels.shape[-3] == 3:
+        return pixels
+    *batch, _, height, width = pixels.shape
+    return pixels.mean(-3, keepdim=True).expand(*batch, 3, height, width)
+
+
 def show_strip(
     axes: "matplotlib.axes.Axes", images: Float[Tensor, "images channels height width"]
 ) -> None:
-    """Show images side by side, two white pixels between them; gray unless of three channels."""
-    pixels = images.detach().cpu().clamp(0, 1).numpy()
-    rgb = pixels if pixels.shape[1] == 3 else pixels.mean(1, keepdims=True).repeat(3, axis=1)
-    padded = np.pad(rgb, [(0, 0), (0, 0), (0, 0), (0, 2)], constant_values=1)
+    """Show images side by side, two white pixels between them."""
+    padded = np.pad(as_shown(images), [(0, 0), (0, 0), (0, 0), (0, 2)], constant_values=1)
     axes.imshow(np.concatenate(list(padded.transpose(0, 2, 3, 1)), axis=1)[:, :-2])
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)

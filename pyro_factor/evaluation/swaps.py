@@ -55,23 +55,23 @@ def measure_swaps(
     Raises:
         InputError: An odd number of clips.
     """
-    count = len(clips.static)
+    count, static, temporal = len(clips.videos), clips.label("static"), clips.label("temporal")
     require(count % 2 == 0, "clips", count, "give an even number, for pairs")
     with torch.no_grad():
         h = vae.encode(clips.videos).loc
         drawn = vae.sample_prior(count, clips.videos.shape[1])
         rest = [column for column in range(vae.num_features) if column not in set(columns)]
-        partner = clips.static.unflatten(0, (-1, 2)).flip(1).flatten()
+        partner = static.unflatten(0, (-1, 2)).flip(1).flatten()
         made = {
-            "real": (clips.videos, clips.static, clips.temporal),
-            "decoded": (vae.decode(h), clips.static, clips.temporal),
+            "real": (clips.videos, static, temporal),
+            "decoded": (vae.decode(h), static, temporal),
             "swapped": (
                 vae.decode(swap(h.unflatten(0, (-1, 2)), columns).flatten(0, 1)),
                 partner,
-                clips.temporal,
+                temporal,
             ),
-            "static drawn": (vae.decode(exchanged(h, drawn, columns)), None, clips.temporal),
-            "temporal drawn": (vae.decode(exchanged(h, drawn, rest)), clips.static, None),
+            "static drawn": (vae.decode(exchanged(h, drawn, columns)), None, temporal),
+            "temporal drawn": (vae.decode(exchanged(h, drawn, rest)), static, None),
         }
     return {name: verdict(judge, *each) for name, each in made.items()}
 

@@ -71,13 +71,8 @@ def clip_groups(vae: VideoVAE, clips: Clips | Videos, sizes: Sizes) -> dict[str,
         "sample_stats": {name: (video, _chains(value)) for name, value in stats.items()},
         "observed_data": {"x": (("video", *IMAGE), videos.numpy(force=True))},
     }
-    if not isinstance(clips, Tensor):
-        groups["constant_data"] = {
-            "static_label": (("video",), clips.static.numpy(force=True)),
-            "temporal_label": (("video", "frame"), clips.temporal.numpy(force=True)),
-            "position": (("video", "frame", "axis"), clips.position.numpy(force=True)),
-        }
-    return groups
+    labels = {} if isinstance(clips, Tensor) else _labels(clips)
+    return groups | ({"constant_data": labels} if labels else {})
 
 
 @torch.no_grad()
@@ -96,6 +91,20 @@ def prior_groups(vae: VideoVAE, num_frames: int, sizes: Sizes) -> dict[str, Grou
             for d in layout.draws
         },
         "prior_predictive": {"x": ((*chain, *IMAGE), _chains(_images(vae, codes[: sizes.images])))},
+    }
+
+
+def _labels(clips: Clips) -> Group:
+    """Those labels that the clips have."""
+    labels = {
+        "static_label": (("video",), clips.static),
+        "temporal_label": (("video", "frame"), clips.temporal),
+        "position": (("video", "frame", "axis"), clips.position),
+    }
+    return {
+        name: (dims, value.numpy(force=True))
+        for name, (dims, value) in labels.items()
+        if value is not None
     }
 
 

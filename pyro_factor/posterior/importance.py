@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import require
-from ..evaluation.track import Track, untracked
 from ..inference.seeds import seeded
 from ..models.video_vae import VideoVAE
 from ..models.videos import Videos
+from ..track import Track, untracked
 from .draws import draw, smoothed_log_weights
 from .inference_data import import_arviz
 

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from ..data import Clips
 from ..errors import InputError, require
-from ..evaluation.track import Track, untracked
 from ..files import atomic
 from ..inference.seeds import seeded
 from ..models.video_vae import VideoVAE
 from ..models.videos import Videos
+from ..track import Track, untracked
 from .groups import CHAINS, Group, Sizes, clip_groups, prior_groups
 
 if TYPE_CHECKING:
@@ -170,13 +170,6 @@ def _batches(
 def _part(
     videos: Videos | Clips, where: slice
 ) -> Float[Tensor, "part frames channels height width"] | Clips:
-    if isinstance(videos, Clips):
-        return Clips(
-            videos.videos[where],
-            videos.static[where],
-            videos.temporal[where],
-            videos.position[where],
-        )
     return videos[where]
 
 

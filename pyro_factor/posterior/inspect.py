@@ -11,11 +11,11 @@ from ..config import fingerprint
 from ..data.clips import Clips, join
 from ..errors import require
 from ..evaluation.gather import stream
-from ..evaluation.track import tracking
 from ..files import atomic, locked
 from ..inference.runs import Run
 from ..models import NotGaussianPrior, SmoothingGuide
 from ..models.videos import Videos
+from ..track import tracking
 from .comparison import Comparison, compare, nuts_data
 from .importance import LEAST, Importance, importance
 from .inference_data import check_sizes, import_arviz, write_posterior

@@ -12,12 +12,12 @@ from pyro.infer import MCMC, NUTS
 from torch import Tensor
 
 from ..errors import InputError, require
-from ..evaluation.track import Track, untracked
 from ..files import atomic
 from ..inference.seeds import seeded
 from ..models.latent_posterior import LatentPosterior
 from ..models.video_vae import VideoVAE
 from ..models.videos import Videos
+from ..track import Track, untracked
 
 WHITENED = ("guide", "prior")
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from ..evaluation.intervals import Estimate
-from ..evaluation.track import Track, untracked
 from ..models.prior_reader import PriorReader
 from ..models.priors import factored
 from ..models.video_vae import VideoVAE
 from ..models.videos import Videos
+from ..track import Track, untracked
 from . import noise
 from .contestants import Contestant
 from .laboratory import Laboratory

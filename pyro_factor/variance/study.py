@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 
 from ..errors import require
-from ..evaluation.track import tracking
 from ..files import atomic, locked
 from ..inference.runs import Run, kept_iterations, load_run
+from ..track import tracking
 from .contestants import contestant
 from .defaults import MEASURED
 from .measure import is_factored, measure

@@ -8,10 +8,10 @@ import torch
 
 from ..config import Config, make_config
 from ..data import VideoData
-from ..evaluation.track import Track
 from ..inference.runs import build_vae
 from ..models.prior_reader import PriorReader
 from ..models.priors import factored
+from ..track import Track
 from .contestants import Contestant
 from .coordinates import HEADS
 from .laboratory import Laboratory

@@ -1,0 +1,107 @@
+"""Clips in NumPy arrays: (videos, frames, height, width[, channels]), or a single clip."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Shaped
+
+from .frames import CHUNK, Chunk, Unusable
+
+LAYOUTS = ("videos-first", "frames-first")
+MOVING_MNIST, MOVING_MNIST_FRAMES = "mnist_test_seq.npy", 20  # published with its frames first
+CHANNELS = (1, 3)
+SAMPLE = 16  # videos and frames that tell which is which
+CLEARLY = 0.9  # part of the difference to the other neighbours
+BROKEN = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error)
+
+Videos = Shaped[np.ndarray, "videos frames height width channels"]
+
+
+def read_arrays(path: Path, name: str, layout: str | None) -> Iterator[tuple[str, Iterator[Chunk]]]:
+    """Read a .npy file, memory-mapped, or the arrays of a .npz file, one after another.
+
+    Args:
+        path: The file. Arrays of one or two axes in a .npz file, such as labels, are passed over.
+        name: What its clips are called; where it holds several, their numbers follow.
+        layout: Which axis comes first, see `LAYOUTS`. Unless given, videos do; frames do in the
+            file of Moving MNIST.
+
+    Yields:
+        The name of a clip and its frames.
+
+    Raises:
+        Unusable: A damaged file, objects, another dtype or shape, or frames that seem to come first
+            where nobody said so.
+    """
+    for key, array in _arrays(path):
+        own = f"{name}/{key}" if key else name
+        if array.dtype != np.uint8 and array.dtype.kind != "f":
+            raise Unusable(f"dtype {array.dtype}; save uint8, or floats in [0, 1]")
+        channels = _with_channels(array)
+        if channels.ndim == 4:
+            yield own, _chunks(channels)
+        else:
+            videos = _videos_first(channels, layout, path.name)
+            yield from ((f"{own}/{i}", _chunks(clip)) for i, clip in enumerate(videos))
+
+
+def _arrays(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    try:
+        if path.suffix.lower() == ".npy":
+            yield "", np.lib.format.open_memmap(path, mode="r")
+            return
+        with zipfile.ZipFile(path):  # else NumPy would take an array by another suffix
+            file = np.load(path, allow_pickle=False)
+        with file:
+            for key in file.files:
+                if (array := file[key]).ndim > 2:
+                    yield key, array
+    except BROKEN as error:
+        raise Unusable(f"it can't be read ({error})") from error
+
+
+def _with_channels(array: np.ndarray) -> np.ndarray:
+    """The array with an axis of channels at its end.
+
+    Raises:
+        Unusable: Axes that could be read in two ways, or in none.
+    """
+    shape, axes = array.shape, array.ndim
+    if axes in {4, 5} and shape[-1] in CHANNELS:
+        return array
+    # (height, width, 3) would be a grey clip, (frames, 3, height, width) videos of 3 frames
+    if (axes == 3 and shape[-1] not in CHANNELS) or (axes == 4 and shape[1] not in CHANNELS):
+        return array[..., None]
+    raise Unusable(
+        f"shape {shape}; save (videos, frames, height, width[, channels]) or one clip "
+        "(frames, height, width[, channels]), channels last, 1 or 3 of them; give them an axis "
+        "where another has that length"
+    )
+
+
+def _videos_first(array: np.ndarray, layout: str | None, file: str) -> Videos:
+    if layout is None and file == MOVING_MNIST and len(array) == MOVING_MNIST_FRAMES:
+        layout = "frames-first"
+    if layout is None and _alike(array, axis=0) < CLEARLY * _alike(array, axis=1):
+        raise Unusable(
+            f"shape {array.shape}, and neighbours along the first axis are more alike than along "
+            "the second, as if frames came first; set the layout: videos-first or frames-first"
+        )
+    return np.moveaxis(array, 1, 0) if layout == "frames-first" else array
+
+
+def _alike(array: np.ndarray, axis: int) -> float:
+    """How much neighbours along an axis differ, in the array's middle; 0 without neighbours."""
+    middle = tuple(slice(max(n - SAMPLE, 0) // 2, (n + SAMPLE) // 2) for n in array.shape[:2])
+    sample = array[middle].astype(np.float32)
+    if not sample.size or min(sample.shape[:2]) == 1:
+        return 0.0
+    with np.errstate(invalid="ignore"):  # infinities are refused clip by clip
+        return float(np.abs(np.diff(sample, axis=axis)).mean())
+
+
+def _chunks(clip: Chunk) -> Iterator[Chunk]:
+    return (clip[start : start + CHUNK] for start in range(0, len(clip), CHUNK))

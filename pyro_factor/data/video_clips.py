@@ -1,0 +1,171 @@
+"""Clips of one's own, cut out of files into windows of frames."""
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Int, UInt8
+from torch import Tensor
+
+from ..errors import require
+from .clips import Clips
+from .digits import SPLITS
+from .own import Footage, Skipped, read_footage
+from .own.arrays import LAYOUTS
+from .own.footage import say_skipped
+from .own.labels import Labels, read_labels
+from .own.splits import LEAST, split_clips
+from .own.windows import span, windows
+
+SOURCE, LABELS = "clips", "labels.csv"
+
+
+@dataclass(frozen=True)
+class VideoClips:
+    """Windows of frames from arrays, folders of pictures and video files, drawn by the batch.
+
+    The files are read once, when the first such object is made, and held in memory as bytes: 4 kB
+    for a grey frame of 64×64. docs/data.md says which files are read, and how.
+
+    Args:
+        root: A file, or a folder that is looked through with all its folders.
+        source: "clips": that these are one's own, in a description of a run.
+        split: "train", "validation" or "test"; no clip has windows in two of them.
+        num_frames: Frames in a window.
+        image_size: Height and width of a frame in pixels.
+        channels: 1 for grey, 3 for colour.
+        frame_step: Steps in the clip from one frame of a window to the next.
+        stride: Steps in the clip from one window to the next; unless given, they do not overlap.
+        layout: Which axis of an array comes first, "videos-first" or "frames-first"; unless given,
+            videos, and frames in Moving MNIST's file.
+        labels: A CSV file; `labels.csv` in the root, if it is there, unless given.
+
+    Raises:
+        InputError: An argument out of its range, files that can't be used, wrong labels.
+    """
+
+    root: str | Path
+    _: KW_ONLY
+    source: str = SOURCE
+    split: str = "train"
+    num_frames: int = 16
+    image_size: int = 64
+    channels: int = 1
+    frame_step: int = 1
+    stride: int | None = None
+    layout: str | None = None
+    labels: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        require(self.source == SOURCE, "source", self.source, f"give {SOURCE!r}, or leave it out")
+        require(self.split in SPLITS, "split", self.split, f"choose from {', '.join(SPLITS)}")
+        for name in ("num_frames", "image_size", "frame_step", "stride"):
+            number = getattr(self, name)
+            require(number is None or number >= 1, name, number, "give at least 1")
+        require(self.channels in {1, 3}, "channels", self.channels, "give 1 (grey) or 3 (colour)")
+        known = self.layout is None or self.layout in LAYOUTS
+        require(known, "layout", self.layout, f"choose from {', '.join(LAYOUTS)}")
+        for name in ("root", "labels"):  # settings must mean the same in another working folder
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, str(Path(path).expanduser().absolute()))
+        _cut(self, torch.device("cpu"))  # what is wrong shows here, not in the first batch
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments, ready for JSON."""
+        return asdict(self)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of a frame."""
+        return (self.channels, self.image_size, self.image_size)
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """Clips of this part that are too short, and all that can't be read, with the reason."""
+        return _cut(self, torch.device("cpu")).skipped
+
+    def replace(self, **changes: Any) -> "VideoClips":
+        """The same clips with some of the constructor's arguments changed."""
+        return replace(self, **changes)
+
+    def batch(self, num_videos: int, generator: torch.Generator) -> Clips:
+        """Draw windows, each as likely as any other, on the generator's device.
+
+        Args:
+            num_videos: How many windows.
+            generator: The same state gives the same windows.
+
+        Returns:
+            Clips with videos (num_videos, num_frames, channels, image_size, image_size), and those
+            labels that there are.
+
+        Raises:
+            InputError: `num_videos` is below 1.
+        """
+        require(num_videos >= 1, "num_videos", num_videos, "give at least 1")
+        cut, device = _cut(self, generator.device), generator.device
+        chosen = torch.randint(len(cut.clip), (num_videos,), generator=generator, device=device)
+        steps = self.frame_step * torch.arange(self.num_frames, device=device)
+        frames = cut.start[chosen][:, None] + steps
+        static, temporal, position = cut.labels
+        return Clips(
+            cut.frames[frames].float() / 255,
+            None if static is None else static[cut.clip[chosen]],
+            None if temporal is None else temporal[frames],
+            None if position is None else position[frames],
+        )
+
+
+class _Cut(NamedTuple):
+    """Frames of all clips, where each window of one part starts, and in which clip."""
+
+    frames: UInt8[Tensor, "frames channels size size"]
+    clip: Int[Tensor, "windows"]
+    start: Int[Tensor, "windows"]
+    labels: Labels
+    skipped: tuple[Skipped, ...]
+
+
+@lru_cache(maxsize=16)
+def _cut(data: VideoClips, device: torch.device) -> _Cut:
+    """Cut the clips of a part into windows, once."""
+    given = (str(data.root), data.layout, data.image_size, data.channels)
+    if device.type != "cpu":
+        *tables, labels, skipped = _cut(data, torch.device("cpu"))
+        clip, start = (table.to(device) for table in tables[1:])
+        moved = (None if label is None else label.to(device) for label in labels)
+        return _Cut(read_footage(*given, device).frames, clip, start, Labels(*moved), skipped)
+    footage = read_footage(*given, device)
+    numbers = split_clips(footage.names)[data.split]
+    few = f"it has no such clip; give {LEAST} clips or more, or folders {', '.join(SPLITS)}"
+    require(len(numbers) > 0, "split", data.split, few)
+    lengths, apart = footage.lengths[numbers], data.stride or data.num_frames * data.frame_step
+    within, start = windows(lengths, data.num_frames, data.frame_step, apart)
+    short = _short(footage, numbers, span(data.num_frames, data.frame_step))
+    longest = int(lengths.max())
+    advice = f"the longest {data.split} clip has {longest} frames; give fewer, or longer clips"
+    require(len(start) > 0, "num_frames", data.num_frames, advice)
+    say_skipped(str(data.root), short)
+    clip = torch.tensor(numbers)[within]
+    before = footage.lengths.cumsum(0) - footage.lengths
+    labels = _labels(data, footage)
+    return _Cut(footage.frames, clip, before[clip] + start, labels, footage.skipped + short)
+
+
+def _short(footage: Footage, numbers: Sequence[int], least: int) -> tuple[Skipped, ...]:
+    lengths = footage.lengths.tolist()
+    return tuple(
+        Skipped(footage.names[i], f"{lengths[i]} frames, fewer than {least}")
+        for i in numbers
+        if lengths[i] < least
+    )
+
+
+def _labels(data: VideoClips, footage: Footage) -> Labels:
+    beside = Path(data.root) / LABELS
+    path = data.labels or (beside if beside.is_file() else None)
+    return Labels() if path is None else read_labels(str(path), footage)

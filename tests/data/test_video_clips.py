@@ -1,0 +1,191 @@
+"""Batches of windows from clips of one's own."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from own_clips import moving, write_movie, write_pictures
+
+from pyro_factor.data import VideoClips
+from pyro_factor.errors import InputError
+
+SIZE, LENGTHS = 16, (5, 9, 4, 12, 3, 8)
+SMALL = {"num_frames": 4, "image_size": SIZE}
+
+
+def numbered(clip, frames):
+    """Grey frames, each of one shade that tells the clip and the frame."""
+    shades = 20 * clip + np.arange(frames, dtype=np.uint8)
+    return np.broadcast_to(shades[:, None, None], (frames, SIZE, SIZE))
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Six clips of several lengths, in folders that say their parts."""
+    for clip, (length, part) in enumerate(
+        zip(LENGTHS, ["train"] * 4 + ["validation", "test"], strict=True)
+    ):
+        (tmp_path / part).mkdir(exist_ok=True)
+        np.save(tmp_path / part / f"{clip}.npy", numbered(clip, length))
+    return tmp_path
+
+
+def seen(data, batches=20):
+    """The clip and the frames of every window drawn."""
+    generator = torch.Generator().manual_seed(0)
+    shades = [data.batch(32, generator).videos[:, :, 0, 0, 0] for _ in range(batches)]
+    bytes_ = (255 * torch.cat(shades)).round().long()
+    return {(window[0] // 20, *(shade % 20 for shade in window)) for window in bytes_.tolist()}
+
+
+def expected(clips, num_frames, stride, step=1):
+    return {
+        (clip, *range(start, start + num_frames * step, step))
+        for clip in clips
+        for start in range(0, LENGTHS[clip] - (num_frames - 1) * step, stride)
+    }
+
+
+def test_every_window_of_a_part_is_drawn_and_no_other(root, capsys):
+    train = VideoClips(root, **SMALL)
+    assert seen(train) == expected(range(4), 4, 4)
+    assert not capsys.readouterr().err
+    assert seen(train.replace(stride=1)) == expected(range(4), 4, 1)
+    assert seen(train.replace(frame_step=3)) == expected([3], 4, 12, 3)
+    assert seen(train.replace(split="test", num_frames=2)) == expected([5], 2, 2)
+
+
+def test_windows_are_drawn_uniformly(root):
+    data = VideoClips(root, **SMALL, stride=1)
+    videos = data.batch(6_000, torch.Generator().manual_seed(1)).videos
+    _, counts = (255 * videos[:, 0, 0, 0, 0]).round().long().unique(return_counts=True)
+    windows = len(expected(range(4), 4, 1))
+    assert len(counts) == windows
+    # no shade of the first frame is in two windows; four standard errors
+    assert (counts - 6_000 / windows).abs().max() < 4 * (6_000 / windows) ** 0.5
+
+
+def test_short_clips_are_named_once(root, capsys):
+    data = VideoClips(root, **SMALL | {"num_frames": 6})
+    assert [tuple(skipped) for skipped in data.skipped] == [
+        ("train/0.npy", "5 frames, fewer than 6"),
+        ("train/2.npy", "4 frames, fewer than 6"),
+    ]
+    said = capsys.readouterr().err
+    assert "train/2.npy: 4 frames, fewer than 6" in said
+    assert "validation" not in said
+    data.batch(2, torch.Generator())
+    VideoClips(root, **SMALL | {"num_frames": 6})
+    assert not capsys.readouterr().err
+    with pytest.raises(InputError, match="num_frames: got 13; the longest train clip has 12"):
+        data.replace(num_frames=13)
+    with pytest.raises(InputError, match="num_frames: got 4; the longest validation clip has 3"):
+        VideoClips(root, **SMALL, split="validation")
+
+
+def test_a_seed_fixes_a_batch_and_files_are_read_once(root):
+    data = VideoClips(root, **SMALL)
+    first, again = (data.batch(5, torch.Generator().manual_seed(3)).videos for _ in range(2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, data.batch(5, torch.Generator().manual_seed(4)).videos)
+    for path in root.rglob("*.npy"):
+        path.unlink()
+    assert torch.equal(first, data.replace().batch(5, torch.Generator().manual_seed(3)).videos)
+
+
+def test_labels_are_those_of_the_frames_drawn(root):
+    lines = ["clip,frame,temporal,static,y,x"]
+    for path in root.rglob("*.npy"):
+        clip, name = int(path.stem), path.relative_to(root).as_posix()
+        for frame in range(LENGTHS[clip]):
+            lines.append(f"{name},{frame},{frame},{clip},{clip + frame / 20},{-frame}")
+    (root / "labels.csv").write_text("\n".join(lines))
+    clips = VideoClips(root, **SMALL, stride=1).batch(50, torch.Generator().manual_seed(0))
+    shades = (255 * clips.videos[:, :, 0, 0, 0]).round().long()
+    assert torch.equal(clips.static, shades[:, 0] // 20)
+    assert torch.equal(clips.temporal, shades % 20)
+    y = clips.static[:, None] + clips.temporal / 20
+    torch.testing.assert_close(clips.position, torch.stack([y, -clips.temporal], -1))
+
+
+def test_without_labels_there_are_none_and_a_file_elsewhere_may_be_given(root, tmp_path_factory):
+    clips = VideoClips(root, **SMALL).batch(3, torch.Generator())
+    assert clips.static is clips.temporal is clips.position is None
+    path = tmp_path_factory.mktemp("elsewhere") / "identities.csv"
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.npy"))
+    path.write_text("clip,static\n" + "\n".join(f"{name},{name.split('/')[0]}" for name in names))
+    clips = VideoClips(root, **SMALL, labels=path).batch(3, torch.Generator())
+    assert clips.static.tolist() == [1, 1, 1]  # test, train, validation
+    assert clips.temporal is None
+    with pytest.raises(InputError, match=r"labels: got .*nowhere"):
+        VideoClips(root, **SMALL, labels=root / "nowhere.csv")
+
+
+def test_settings_make_the_same_clips_again(root, monkeypatch):
+    monkeypatch.chdir(root.parent)
+    data = VideoClips(root.name, **SMALL, stride=2, channels=3)
+    assert data.image_shape == (3, SIZE, SIZE)
+    settings = json.loads(json.dumps(data.settings))
+    assert settings["root"] == str(root)
+    monkeypatch.chdir(root)
+    again = VideoClips(**settings)
+    assert again == data
+    videos = [each.batch(4, torch.Generator().manual_seed(0)).videos for each in (data, again)]
+    assert videos[0].shape == (4, 4, 3, SIZE, SIZE)
+    assert torch.equal(*videos)
+
+
+def test_formats_side_by_side_in_colour(tmp_path):
+    for clip in range(4):
+        write_pictures(tmp_path / f"pictures {clip}", moving(6, 24, 20, clip))
+        write_movie(tmp_path / f"{clip}.mkv", moving(5, 32, 48, clip), "ffv1", "bgr0")
+    np.save(tmp_path / "arrays.npy", np.stack([moving(7, 16, 16, clip) for clip in range(30)]))
+    data = VideoClips(tmp_path, **SMALL, channels=3)
+    sets = [seen_pixels(data.replace(split=split)) for split in ("train", "validation", "test")]
+    assert all(sets)
+    assert not sets[0] & sets[1] | sets[0] & sets[2] | sets[1] & sets[2]
+    assert sum(map(len, sets)) == 38  # each clip has one window
+
+
+def seen_pixels(data):
+    generator = torch.Generator().manual_seed(0)
+    videos = torch.cat([data.batch(100, generator).videos for _ in range(8)])
+    assert 0 <= videos.min() < videos.max() <= 1
+    assert videos.std(2).max() > 0.1  # colours
+    return {video.numpy().tobytes() for video in videos}
+
+
+def test_two_clips_make_one_part(tmp_path):
+    for clip in range(2):
+        np.save(tmp_path / f"{clip}.npy", numbered(clip, 5))
+    data = VideoClips(tmp_path, **SMALL)
+    with pytest.raises(InputError, match="split: got 'test'; it has no such clip; give 3 clips"):
+        data.replace(split="test")
+
+
+def test_clips_outside_the_folders_of_parts_are_left_out(root, capsys):
+    np.save(root / "stray.npy", numbered(0, 5))
+    data = VideoClips(root, **SMALL)
+    assert "stray.npy: outside the folders train, validation, test" in capsys.readouterr().err
+    assert [skipped.name for skipped in data.skipped] == ["stray.npy"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("source", "mnist"),
+        ("split", "dev"),
+        ("num_frames", 0),
+        ("image_size", 0),
+        ("channels", 2),
+        ("stride", 0),
+        ("frame_step", 0),
+        ("layout", "NTHW"),
+    ],
+)
+def test_bad_arguments_are_named(root, argument, value):
+    with pytest.raises(InputError, match=f"^{argument}: got {value!r}; "):
+        VideoClips(root, **SMALL | {argument: value})
+    with pytest.raises(InputError, match="num_videos: got 0"):
+        VideoClips(root, **SMALL).batch(0, torch.Generator())
