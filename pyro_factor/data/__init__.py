@@ -2,6 +2,7 @@
 
 from .bouncing_digits import BouncingDigits
 from .clips import Clips
+from .rotating_chairs import RotatingChairs
 from .video_data import VideoData, open_data
 
-__all__ = ["BouncingDigits", "Clips", "VideoData", "open_data"]
+__all__ = ["BouncingDigits", "Clips", "RotatingChairs", "VideoData", "open_data"]

@@ -14,9 +14,11 @@ class Clips:
 
     Attributes:
         videos: Pixels in [0, 1], (videos, frames, channels, height, width).
-        static: What stays: the digit, (videos,).
-        temporal: What moves: the 3×3 cell, 0..8 in row-major order, (videos, frames).
-        position: (y, x) in [0, 1] of the free range, (videos, frames, 2).
+        static: What stays: the digit, or the chair's number in its split, (videos,).
+        temporal: What moves: the 3×3 cell, 0..8 in row-major order, or the eighth of a turn, 0..7,
+            (videos, frames).
+        position: (y, x) in [0, 1] of the free range, or (sin, cos) of the azimuth,
+            (videos, frames, 2).
     """
 
     videos: Float[Tensor, "videos frames channels height width"]

@@ -44,10 +44,11 @@ def _uprights(design: Design, profile: np.ndarray, low: float) -> list[Mesh]:
     places = np.linspace(-1, 1, design.bars + 2)[1:-1]
     tops = np.interp(places, np.linspace(-1, 1, ACROSS), upper)
     depth = design.bar if profile is ROUND else 0.4 * design.back_thickness
-    return [
-        tube([(0, _half(design) * y, z) for z in np.linspace(low, top, 5)], depth, profile, design.bar)
+    paths = [
+        [(0, _half(design) * y, z) for z in np.linspace(low, top, 5)]
         for y, top in zip(places, tops, strict=True)
     ]
+    return [tube(path, depth, profile, design.bar) for path in paths]
 
 
 def panel(design: Design) -> list[Mesh]:

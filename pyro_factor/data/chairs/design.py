@@ -101,7 +101,7 @@ def draw(seed: int, index: int) -> Design:
     arms = str(rng.choice(ARMS, p=[0.52, 0.2, 0.16, 0.12]))
     if arms == "solid":  # sides of an armchair, which has a back of their kind
         seat, back = "cushion", str(rng.choice(["panel", "padded"]))
-    lounge = rng.random() < (0.6 if arms == "solid" else 0.12)
+    lounge = seat != "round" and rng.random() < (0.6 if arms == "solid" else 0.16)
     stool = not lounge and arms == "none" and rng.random() < 0.1
     low_back = rng.random() < 0.2
     return Design(
@@ -111,7 +111,7 @@ def draw(seed: int, index: int) -> Design:
         arms,
         width=between(0.4, 0.54) * (1.3 if lounge else 0.9 if stool else 1.0),
         depth=between(0.38, 0.52) * (1.25 if lounge else 0.9 if stool else 1.0),
-        height=between(0.36, 0.47) * (0.7 if lounge else 1.5 if stool else 1.0),
+        height=between(0.36, 0.47) * (0.78 if lounge else 1.5 if stool else 1.0),
         thickness=between(0.07, 0.15) if seat == "cushion" else between(0.025, 0.055),
         power=between(2.0, 2.5) if seat == "round" else between(4.0, 14.0),
         taper=max(0.0, between(-0.1, 0.22)),

@@ -14,24 +14,18 @@ ROUND = np.stack([np.cos(_turn), np.sin(_turn)], -1)
 
 def loft(rings: Float[np.ndarray, "rings sides 3"]) -> Mesh:
     """The closed surface through rings of corners, one after another, capped at both ends."""
-    count, sides, _ = rings.shape
-    side = np.arange(sides)
-    after = (side + 1) % sides
-    first = sides * np.arange(count - 1)[:, None]
-    # two triangles between each side of a ring and the same side of the next
-    walls = [
-        np.stack(np.broadcast_arrays(first + side, first + after, first + sides + side), -1),
-        np.stack(np.broadcast_arrays(first + after, first + sides + after, first + sides + side), -1),
+    corner = np.arange(rings.shape[0] * rings.shape[1]).reshape(rings.shape[:2])
+    after = np.roll(corner, -1, axis=1)
+    start, end = corner.size, corner.size + 1  # the caps' centres
+    triangles = [
+        (corner[:-1], after[:-1], corner[1:]),
+        (after[:-1], after[1:], corner[1:]),
+        (start, after[0], corner[0]),
+        (end, corner[-1], after[-1]),
     ]
-    start, end = count * sides, count * sides + 1  # the caps' centres
-    last = (count - 1) * sides
-    caps = [
-        np.stack(np.broadcast_arrays(start, after, side), -1),
-        np.stack(np.broadcast_arrays(end, last + side, last + after), -1),
-    ]
-    faces = np.concatenate([*(wall.reshape(-1, 3) for wall in walls), *caps])
+    faces = [np.stack(np.broadcast_arrays(*three), -1).reshape(-1, 3) for three in triangles]
     centres = rings[[0, -1]].mean(1)
-    return Mesh(np.concatenate([rings.reshape(-1, 3), centres]), faces)
+    return Mesh(np.concatenate([rings.reshape(-1, 3), centres]), np.concatenate(faces))
 
 
 def tube(path: object, width: object, profile: np.ndarray = ROUND, depth: object = None) -> Mesh:
@@ -57,11 +51,11 @@ def tube(path: object, width: object, profile: np.ndarray = ROUND, depth: object
     inward = np.cross(tangent, across)
     inward /= np.linalg.norm(inward, axis=1, keepdims=True)
     sides = np.cross(inward, tangent)
-    halves = [
+    wide, deep = (
         np.broadcast_to(np.asarray(half, float), len(points))[:, None, None]
         for half in (width, width if depth is None else depth)
-    ]
-    ring = halves[0] * profile[:, :1] * sides[:, None] + halves[1] * profile[:, 1:] * inward[:, None]
+    )
+    ring = wide * profile[:, :1] * sides[:, None] + deep * profile[:, 1:] * inward[:, None]
     return loft(points[:, None] + ring)
 
 

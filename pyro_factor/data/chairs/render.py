@@ -93,7 +93,7 @@ def _cast(
 
 def _average(samples: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "rows columns"]:
     """Mean grey of each pixel's samples, rounded; in whole numbers, so the same everywhere."""
-    height, width = samples.shape
-    blocks = samples.reshape(height // SUPERSAMPLING, SUPERSAMPLING, -1, SUPERSAMPLING)
+    rows = len(samples) // SUPERSAMPLING
+    blocks = samples.reshape(rows, SUPERSAMPLING, -1, SUPERSAMPLING)
     count = SUPERSAMPLING**2
     return ((blocks.sum((1, 3), dtype=np.uint16) + count // 2) // count).astype(np.uint8)

@@ -46,14 +46,11 @@ def posts(design: Design) -> list[Mesh]:
         rest = [(front + 0.04, y, height), (rear, y, height)]
         parts.append(tube(rest, design.arm_width, SQUARE, 0.014))
         profile = ROUND if design.turned else SQUARE
-        parts.append(tube([(front, y, design.height), (front, y, height)], 0.8 * design.leg, profile))
-        parts.append(_joint(design, rear, side * half, height))
+        post = [(front, y, design.height), (front, y, height)]
+        parts.append(tube(post, 0.8 * design.leg, profile))
+        # the back may be narrower than the rests are apart
+        parts.append(tube([(rear, 1.02 * y, height), (rear, 0.7 * y, height)], 0.014, SQUARE))
     return parts
-
-
-def _joint(design: Design, rear: float, y: float, height: float) -> Mesh:
-    """A bar from a rest's end to the back, which may be narrower than the rests are apart."""
-    return tube([(rear, y * 1.02, height), (rear, 0.7 * y, height)], 0.014, SQUARE)
 
 
 def loop(design: Design) -> list[Mesh]:
