@@ -32,7 +32,7 @@ def locate(contents: str, views: Views, folder: Path) -> Path:
 def read(path: Path, views: Views) -> Images | None:
     """The images in a file, or None if it is absent or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             images = file["images"]  # its checksum is compared
     except Exception:  # damage may show anywhere in the reader; the file is then written anew
         return None

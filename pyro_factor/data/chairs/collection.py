@@ -9,7 +9,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from ...errors import InputError, require
+from ...errors import require
 from .camera import Views
 from .generator import GeneratedChair
 from .library import Chair, Library, load_chairs
@@ -46,8 +46,7 @@ class Collection:
         limited = self.num_chairs is not None
         require(limited or self.root is not None, "num_chairs", None, "say how many to generate")
         require(self.seed >= 0, "chairs_seed", self.seed, "give at least 0")
-        if self.up and self.facing:
-            check_axes(self.up, self.facing)
+        check_axes(self.up, self.facing)
 
     def chairs(self) -> Sequence[Chair]:
         """All of them, in the order in which the splits are taken.
@@ -61,8 +60,11 @@ class Collection:
 
     def check(self, split: str) -> None:
         """Raise `InputError` if there is no such folder, or not enough in it for a split."""
+        least = LEAST[split]
+        enough = self.num_chairs is None or self.num_chairs >= least
+        require(enough, "num_chairs", self.num_chairs, f"give at least {least}")
         count = len(self.chairs())
-        self._hold(count >= LEAST[split], f"{count} chairs", split, LEAST[split])
+        self._hold(count >= least, f"{count} meshes", split, least)
 
     def load(self, split: str, views: Views) -> Library:
         """The chairs of a split alone, rendered unless they are in the cache.
@@ -78,19 +80,13 @@ class Collection:
         library = load_chairs(chairs, views, stop)
         self._tell(library)
         least = HELD_OUT if split == "test" else start + 1
-        found = f"{len(library.names)} usable chairs, {len(library.skipped)} others"
+        found = f"{len(library.names)} usable meshes and {len(library.skipped)} others"
         self._hold(len(library.names) >= least, found, split, least)
         return Library(library.images[start:], library.names[start:], library.skipped)
 
     def _hold(self, enough: bool, found: str, split: str, least: int) -> None:
-        if enough:
-            return
-        if self.root is None:
-            raise InputError(f"num_chairs: got {self.num_chairs}; give at least {least}")
-        raise InputError(
-            f"chairs_root: got {self.root!r}; it has {found}, and the {split} split needs {least}: "
-            f"the first {HELD_OUT} are to test on, and the next to validate on"
-        )
+        advice = f"it has {found}, and the {split} split needs {least}: {HELD_OUT} are to test on"
+        require(enough, "chairs_root", self.root, advice)
 
     def _tell(self, library: Library) -> None:
         """Say on stderr which meshes were left out."""

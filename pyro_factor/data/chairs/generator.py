@@ -53,7 +53,6 @@ class GeneratedChair:
         """What the chair is called."""
         return f"generated-{self.seed}-{self.index}"
 
-    @property
     def contents(self) -> str:
         """What its images depend on, beside the views."""
         return f"generator {GENERATOR}, seed {self.seed}, chair {self.index}"

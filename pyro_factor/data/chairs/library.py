@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -19,6 +19,7 @@ from .render import render
 MIN_CHAIRS_A_PROCESS = 24
 
 
+@runtime_checkable
 class Chair(Protocol):
     """What can be rendered."""
 
@@ -26,7 +27,6 @@ class Chair(Protocol):
     def name(self) -> str:
         """What to call it."""
 
-    @property
     def contents(self) -> str:
         """All that its images depend on, beside the views; raises `Unusable`."""
 
@@ -109,7 +109,7 @@ def _outcomes(
 
 def _cached(chair: Chair, views: Views, folder: Path) -> Images | Unusable | None:
     try:
-        return read(locate(chair.contents, views, folder), views)
+        return read(locate(chair.contents(), views, folder), views)
     except Unusable as reason:
         return reason
 
@@ -130,7 +130,7 @@ def _render(chair: Chair, views: Views, folder: Path) -> Images | Unusable:
     """Render a chair and keep its images."""
     try:
         images = render(normalised(chair.mesh()), views)
-        write(locate(chair.contents, views, folder), images)
+        write(locate(chair.contents(), views, folder), images)
     except Unusable as reason:
         return reason
     return images

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 
 from ...errors import require
 
+MIN_AREA = 1e-6  # of all faces together, in the unit sphere
 AXES = tuple(f"{sign}{axis}" for axis in "xyz" for sign in ("", "+", "-"))
 
 
@@ -33,18 +34,22 @@ def direction(name: str) -> Float[np.ndarray, "3"]:
     return (-1.0 if name[0] == "-" else 1.0) * np.eye(3)["xyz".index(name[-1])]
 
 
-def check_axes(up: str, facing: str) -> None:
-    """Raise `InputError` unless these are two axes at a right angle."""
+def check_axes(up: str | None, facing: str | None) -> None:
+    """Raise `InputError` unless those that are given are axes at a right angle."""
     for argument, name in (("up", up), ("facing", facing)):
-        require(name in AXES, argument, name, "give an axis, such as 'z', '+x' or '-y'")
-    across = "give an axis at a right angle to up"
-    require(up[-1] != facing[-1], "facing", facing, f"{across}, which is {up!r}")
+        known = name is None or name in AXES
+        require(known, argument, name, "give an axis, such as 'z', '+x' or '-y'")
+    if up is not None and facing is not None:
+        across = f"give an axis at a right angle to up, which is {up!r}"
+        require(up[-1] != facing[-1], "facing", facing, across)
 
 
 def upright(mesh: Mesh, up: str, facing: str) -> Mesh:
     """Turn a mesh so that `up` becomes z and `facing` becomes +x."""
     front, top = direction(facing), direction(up)
-    return Mesh(mesh.vertices @ np.stack([front, np.cross(top, front), top]).T, mesh.faces)
+    with np.errstate(invalid="ignore"):  # what isn't finite is refused when it is normalised
+        turned = mesh.vertices @ np.stack([front, np.cross(top, front), top]).T
+    return Mesh(turned, mesh.faces)
 
 
 def normalised(mesh: Mesh) -> Mesh:
@@ -59,13 +64,22 @@ def normalised(mesh: Mesh) -> Mesh:
     used, faces = np.unique(mesh.faces, return_inverse=True)
     vertices = mesh.vertices[used].astype(np.float64)
     _hold(bool(np.isfinite(vertices).all()), "a vertex isn't finite")
-    low, high = vertices.min(0), vertices.max(0)
     # halved first: the sum of two large numbers may not be finite
-    vertices = vertices - (low / 2 + high / 2)
-    _hold(bool(np.sort(high - low)[1] > 1e-4 * (high - low).max()), "it is a point or a line")
-    vertices /= np.abs(vertices).max()
+    vertices -= vertices.min(0) / 2 + vertices.max(0) / 2
+    extent = np.abs(vertices).max()
+    _hold(bool(extent > 0), "it is a point")
+    vertices /= extent  # first, as the square of a large number may not be finite
     vertices /= np.linalg.norm(vertices, axis=1).max()
-    return Mesh(vertices, faces.reshape(-1, 3).astype(np.int32))
+    mesh = Mesh(vertices, faces.reshape(-1, 3).astype(np.int32))
+    area = 0.5 * np.linalg.norm(normals(mesh), axis=1).sum()
+    _hold(bool(area > MIN_AREA), "it is a line")
+    return mesh
+
+
+def normals(mesh: Mesh) -> Float[np.ndarray, "faces 3"]:
+    """A vector across each face, twice as long as the face is large."""
+    first, second, third = mesh.vertices[mesh.faces].swapaxes(0, 1)
+    return np.cross(second - first, third - first)
 
 
 def _hold(condition: bool, reason: str) -> None:

@@ -50,7 +50,6 @@ class MeshFile:
     up: str
     facing: str
 
-    @property
     def contents(self) -> str:
         """What its images depend on, beside the views.
 
@@ -79,7 +78,9 @@ class MeshFile:
             raise Unusable(f"it can't be read ({reason})") from error
         if len(read.faces) > MAX_FACES:
             raise Unusable(f"it has {len(read.faces)} faces, more than {MAX_FACES}")
-        return upright(Mesh(np.asarray(read.vertices), np.asarray(read.faces)), self.up, self.facing)
+        return upright(
+            Mesh(np.asarray(read.vertices), np.asarray(read.faces)), self.up, self.facing
+        )
 
     def _bytes(self) -> bytes:
         try:

@@ -1,5 +1,7 @@
 """The solids that chairs are made of: each is lofted through a row of rings."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 
@@ -17,7 +19,7 @@ def loft(rings: Float[np.ndarray, "rings sides 3"]) -> Mesh:
     corner = np.arange(rings.shape[0] * rings.shape[1]).reshape(rings.shape[:2])
     after = np.roll(corner, -1, axis=1)
     start, end = corner.size, corner.size + 1  # the caps' centres
-    triangles = [
+    triangles: list[tuple[Any, Any, Any]] = [
         (corner[:-1], after[:-1], corner[1:]),
         (after[:-1], after[1:], corner[1:]),
         (start, after[0], corner[0]),
@@ -59,9 +61,7 @@ def tube(path: object, width: object, profile: np.ndarray = ROUND, depth: object
     return loft(points[:, None] + ring)
 
 
-def slab(
-    outline: Float[np.ndarray, "sides 2"], heights: list[float], scales: list[float]
-) -> Mesh:
+def slab(outline: Float[np.ndarray, "sides 2"], heights: list[float], scales: list[float]) -> Mesh:
     """An outline (x, y) stacked up at some heights, scaled at each."""
     stack = np.asarray(scales)[:, None, None] * outline
     tops = np.broadcast_to(np.asarray(heights)[:, None, None], (*stack.shape[:2], 1))
@@ -78,9 +78,7 @@ def oval(
     return np.stack([0.5 * depth * x, 0.5 * width * y * (1 - taper * (1 - x) / 2)], -1)
 
 
-def board(
-    half: float, low: np.ndarray, high: np.ndarray, thickness: float | np.ndarray
-) -> Mesh:
+def board(half: float, low: np.ndarray, high: np.ndarray, thickness: float | np.ndarray) -> Mesh:
     """An upright board across y, between two heights given from its left to its right."""
     y = np.linspace(-half, half, len(low))
     front = np.broadcast_to(0.5 * np.asarray(thickness), y.shape)

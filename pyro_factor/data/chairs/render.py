@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from .camera import DISTANCE, SUPERSAMPLING, Views
-from .mesh import Mesh
+from .mesh import Mesh, normals
 
 if TYPE_CHECKING:
     from embreex.rtcore_scene import EmbreeScene
@@ -33,14 +33,12 @@ def render(mesh: Mesh, views: Views) -> UInt8[np.ndarray, "azimuths height width
 
     scene = EmbreeScene(robust=True)  # no ray slips through an edge that two faces share
     TriangleMesh(scene, mesh.vertices.astype(np.float32), mesh.faces.astype(np.int32))
-    corners = mesh.vertices[mesh.faces]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    normals = np.divide(normals, length, out=np.zeros_like(normals), where=length > 0)
+    across = normals(mesh)
+    across /= np.linalg.norm(across, axis=1, keepdims=True).clip(min=1e-30)  # some have no area
     images = np.full((views.num_azimuths, views.image_size, views.image_size), BACKGROUND, np.uint8)
     for image, camera in zip(images, views.cameras(), strict=True):
         rows, columns = _frame(mesh.vertices, camera, views)
-        greys = _shade(corners[:, 0], normals, camera)
+        greys = _shade(mesh.vertices[mesh.faces[:, 0]], across, camera)
         hit = _cast(scene, camera, _samples(views, rows, columns))
         image[rows, columns] = _average(greys[hit])
     return images
@@ -60,13 +58,13 @@ def _frame(
 
 def _shade(
     points: Float[np.ndarray, "faces 3"],
-    normals: Float[np.ndarray, "faces 3"],
+    across: Float[np.ndarray, "faces 3"],
     camera: Float[np.ndarray, "3 3"],
 ) -> UInt8[np.ndarray, "faces+1"]:
     """Lambert's grey of each face, seen from either side; the last entry is the background's."""
     # which way round a file lists a face's corners can't be relied upon
-    towards = np.einsum("ij,ij->i", normals, DISTANCE * camera[2] - points)
-    cosine = np.sign(towards) * (normals @ (LIGHT @ camera))
+    towards = np.einsum("ij,ij->i", across, DISTANCE * camera[2] - points)
+    cosine = np.sign(towards) * (across @ (LIGHT @ camera))
     grey = DARKEST + (BRIGHTEST - DARKEST) * cosine.clip(0, 1)
     return np.append(grey.round(), BACKGROUND).astype(np.uint8)
 
