@@ -3,7 +3,7 @@
 import math
 from dataclasses import KW_ONLY, asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -67,6 +67,8 @@ class RotatingChairs:
     up: str | None = None
     facing: str | None = None
 
+    temporal_task: ClassVar[str] = "order"
+
     def __post_init__(self) -> None:
         require(self.source == "chairs", "source", self.source, "choose from chairs")
         require(self.split in SPLITS, "split", self.split, f"choose from {', '.join(SPLITS)}")
@@ -110,6 +112,11 @@ class RotatingChairs:
     def replace(self, **changes: Any) -> "RotatingChairs":
         """The same clips with some of the constructor's arguments changed."""
         return replace(self, **changes)
+
+    def scoring(self, split: str) -> tuple["RotatingChairs", "RotatingChairs"]:
+        """Classifiers are fitted on a split's usual azimuths and scored on those halfway."""
+        usual = self.replace(split=split, half_step=False)
+        return usual, usual.replace(half_step=True)
 
     def batch(self, num_videos: int, generator: torch.Generator) -> Clips:
         """Draw clips on the generator's device; all randomness is the generator's.

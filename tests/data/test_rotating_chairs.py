@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyro_factor.data import RotatingChairs
+from pyro_factor.data import RotatingChairs, VideoData
 from pyro_factor.data.chairs import collection
 from pyro_factor.errors import InputError
 
@@ -161,6 +161,17 @@ def test_the_generator_alone_decides():
     for name in ("videos", "static", "temporal", "position"):
         assert torch.equal(getattr(clips, name), getattr(again, name))
         assert not torch.equal(getattr(clips, name), getattr(other, name))
+
+
+def test_offers_what_every_data_set_does():
+    data = RotatingChairs(num_frames=3, half_step=True, **SMALL)
+    assert isinstance(data, VideoData)
+    fit, score = data.scoring("test")
+    assert (fit.split, fit.half_step) == ("test", False)
+    assert (score.split, score.half_step) == ("test", True)
+    assert fit.library.names == score.library.names
+    assert (fit.library.images != score.library.images).any()
+    assert fit.replace(split="train", half_step=True) == data
 
 
 def test_settings_rebuild_the_data(folder, monkeypatch):
