@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +12,6 @@ from .camera import SUPERSAMPLING, Views
 from .render import RENDERER
 
 Images = UInt8[np.ndarray, "azimuths height width"]
-
-
-def cache_folder() -> Path:
-    """The user's, where rendered chairs are kept; it may be deleted at any time."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return home / "pyro_factor" / "chairs"
 
 
 def locate(contents: str, views: Views, folder: Path) -> Path:

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ...errors import InputError
-from .cache import Images, cache_folder, locate, read, write
+from ...files import user_cache
+from .cache import Images, locate, read, write
 from .camera import Views
 from .mesh import Mesh, Unusable, normalised
 from .render import render
@@ -83,7 +84,7 @@ def load_chairs(
     while rest and len(names) < wanted:
         count = wanted - len(names)  # an unusable chair is made up for by a later one
         batch, rest = rest[:count], rest[count:]
-        outcomes = _outcomes(batch, views, folder or cache_folder(), processes, show)
+        outcomes = _outcomes(batch, views, folder or user_cache() / "chairs", processes, show)
         for chair, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Unusable):
                 skipped.append((chair.name, str(outcome)))
