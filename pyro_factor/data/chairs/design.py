@@ -96,14 +96,11 @@ def draw(seed: int, index: int) -> Design:
     def between(low: float, high: float) -> float:
         return float(rng.uniform(low, high))
 
-    legs = str(rng.choice(LEGS, p=[0.3, 0.22, 0.1, 0.12, 0.14, 0.12]))
-    seat, back = str(rng.choice(SEATS)), str(rng.choice(BACKS))
-    arms = str(rng.choice(ARMS, p=[0.52, 0.2, 0.16, 0.12]))
-    if arms == "solid":  # sides of an armchair, which has a back of their kind
-        seat, back = "cushion", str(rng.choice(["panel", "padded"]))
+    legs, seat, back, arms = _styles(rng)
     lounge = seat != "round" and rng.random() < (0.6 if arms == "solid" else 0.16)
     stool = not lounge and arms == "none" and rng.random() < 0.1
     low_back = rng.random() < 0.2
+    back_height = between(0.18, 0.32) if low_back or stool else between(0.36, 0.68)
     return Design(
         legs,
         seat,
@@ -115,7 +112,7 @@ def draw(seed: int, index: int) -> Design:
         thickness=between(0.07, 0.15) if seat == "cushion" else between(0.025, 0.055),
         power=between(2.0, 2.5) if seat == "round" else between(4.0, 14.0),
         taper=0.0 if arms == "solid" else max(0.0, between(-0.1, 0.22)),
-        back_height=between(0.18, 0.32) if low_back or stool else between(0.36, 0.68),
+        back_height=back_height,
         back_width=1.05 if arms == "solid" else between(0.72, 1.0),
         back_thickness=between(0.06, 0.13) if back == "padded" else between(0.018, 0.04),
         rake=between(0.02, 0.3) + 0.12 * lounge,
@@ -131,6 +128,16 @@ def draw(seed: int, index: int) -> Design:
         stretchers=bool(rng.random() < 0.4),
         feet=int(rng.integers(4, 6)),
         base=between(0.2, 0.3),
-        arm_height=between(0.16, 0.27),
+        arm_height=between(0.5, 0.85) * min(0.3, back_height),
         arm_width=between(0.018, 0.04),
     )
+
+
+def _styles(rng: np.random.Generator) -> tuple[str, str, str, str]:
+    """Names of legs, seat, back and arms that go together."""
+    legs = str(rng.choice(LEGS, p=[0.3, 0.22, 0.1, 0.12, 0.14, 0.12]))
+    seat, back = str(rng.choice(SEATS)), str(rng.choice(BACKS))
+    arms = str(rng.choice(ARMS, p=[0.52, 0.2, 0.16, 0.12]))
+    if arms == "solid":  # sides of an armchair, which has a back of their kind
+        seat, back = "cushion", str(rng.choice(["panel", "padded"]))
+    return legs, seat, back, arms
