@@ -88,8 +88,14 @@ class ClipsConfig(DataConfig):
 
     source: Literal["clips"]
     image_channels: Literal[1, 3] = Field(default=1, description="Clips: 1 for grey, 3 for colour.")
+    frame_step: int = Field(
+        default=1, gt=0, description="Clips: steps in the clip from frame to frame."
+    )
     stride: int | None = Field(
-        default=None, gt=0, description="Clips: frames from one window to the next."
+        default=None, gt=0, description="Clips: steps from window to window; else no overlap."
+    )
+    layout: Literal["videos-first", "frames-first"] | None = Field(
+        default=None, description="Clips: which axis of an array comes first."
     )
     labels: str | None = Field(
         default=None, description="Clips: a CSV of labels; else labels.csv in their folder."

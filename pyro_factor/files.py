@@ -22,6 +22,11 @@ ADVICE = {
 TEMPORARY = "tmp"
 
 
+def user_cache() -> Path:
+    """The package's folder in the user's cache, which may be deleted at any time."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pyro_factor"
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`, and move it there once the block has succeeded.

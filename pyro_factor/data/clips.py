@@ -16,10 +16,11 @@ class Clips:
 
     Attributes:
         videos: Pixels in [0, 1], (videos, frames, channels, height, width).
-        static: What stays, a class: of bouncing digits the digit, (videos,).
-        temporal: What moves, a class: of bouncing digits the cell of a 3×3 grid, 0..8 in row-major
-            order, (videos, frames).
-        position: (y, x): of bouncing digits in [0, 1] of the free range, (videos, frames, 2).
+        static: What stays, a class: the digit, or the chair's number in its split, (videos,).
+        temporal: What moves, a class: the cell of a 3×3 grid, 0..8 in row-major order, or the
+            eighth of a turn, 0..7, (videos, frames).
+        position: (y, x) in [0, 1] of the free range, or (sin, cos) of the azimuth,
+            (videos, frames, 2).
     """
 
     videos: Float[Tensor, "videos frames channels height width"]

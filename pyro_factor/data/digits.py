@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from ..errors import InputError, require
+from ..files import user_cache
 
 DIGIT_SIZE, NUM_CLASSES = 28, 10
 SPLITS = ("train", "validation", "test")
@@ -97,7 +98,7 @@ SOURCES: dict[str, Callable[[str | None, str], Digits]] = {
 def _data_folder(root: str | None) -> Path:
     """The given folder, or the one in the user's cache, which a download makes."""
     if root is None:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pyro_factor"
+        return user_cache()
     advice = "no such folder; make it to download into it, or leave it out to use the cache folder"
     require(Path(root).is_dir(), "data-root", root, advice)
     return Path(root)

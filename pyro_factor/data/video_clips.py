@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Int, UInt8
@@ -36,7 +36,7 @@ class VideoClips:
         split: "train", "validation" or "test"; no clip has windows in two of them.
         num_frames: Frames in a window.
         image_size: Height and width of a frame in pixels.
-        channels: 1 for grey, 3 for colour.
+        image_channels: 1 for grey, 3 for colour.
         frame_step: Steps in the clip from one frame of a window to the next.
         stride: Steps in the clip from one window to the next; unless given, they do not overlap.
         layout: Which axis of an array comes first, "videos-first" or "frames-first"; unless given,
@@ -47,25 +47,30 @@ class VideoClips:
         InputError: An argument out of its range, files that can't be used, wrong labels.
     """
 
-    root: str | Path
+    root: str | Path | None
     _: KW_ONLY
     source: str = SOURCE
     split: str = "train"
     num_frames: int = 16
     image_size: int = 64
-    channels: int = 1
+    image_channels: int = 1
     frame_step: int = 1
     stride: int | None = None
     layout: str | None = None
     labels: str | Path | None = None
 
+    temporal_task: ClassVar[str] = "frame"
+
     def __post_init__(self) -> None:
         require(self.source == SOURCE, "source", self.source, f"give {SOURCE!r}, or leave it out")
+        advice = "name a file or a folder of clips"
+        require(self.root is not None, "data_root", self.root, advice)
         require(self.split in SPLITS, "split", self.split, f"choose from {', '.join(SPLITS)}")
         for name in ("num_frames", "image_size", "frame_step", "stride"):
             number = getattr(self, name)
             require(number is None or number >= 1, name, number, "give at least 1")
-        require(self.channels in {1, 3}, "channels", self.channels, "give 1 (grey) or 3 (colour)")
+        advice = "give 1 (grey) or 3 (colour)"
+        require(self.image_channels in {1, 3}, "image_channels", self.image_channels, advice)
         known = self.layout is None or self.layout in LAYOUTS
         require(known, "layout", self.layout, f"choose from {', '.join(LAYOUTS)}")
         for name in ("root", "labels"):  # settings must mean the same in another working folder
@@ -81,7 +86,7 @@ class VideoClips:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, height and width of a frame."""
-        return (self.channels, self.image_size, self.image_size)
+        return (self.image_channels, self.image_size, self.image_size)
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
@@ -92,6 +97,10 @@ class VideoClips:
         """The same clips with some of the constructor's arguments changed."""
         return replace(self, **changes)
 
+    def scoring(self, split: str) -> tuple["VideoClips", "VideoClips"]:
+        """Classifiers are fitted on training clips and scored on those of a split."""
+        return self.replace(split="train"), self.replace(split=split)
+
     def batch(self, num_videos: int, generator: torch.Generator) -> Clips:
         """Draw windows, each as likely as any other, on the generator's device.
 
@@ -100,7 +109,7 @@ class VideoClips:
             generator: The same state gives the same windows.
 
         Returns:
-            Clips with videos (num_videos, num_frames, channels, image_size, image_size), and those
+            Clips with videos (num_videos, num_frames, C, image_size, image_size), and those
             labels that there are.
 
         Raises:
@@ -133,7 +142,7 @@ class _Cut(NamedTuple):
 @lru_cache(maxsize=16)
 def _cut(data: VideoClips, device: torch.device) -> _Cut:
     """Cut the clips of a part into windows, once."""
-    given = (str(data.root), data.layout, data.image_size, data.channels)
+    given = (str(data.root), data.layout, data.image_size, data.image_channels)
     if device.type != "cpu":
         *tables, labels, skipped = _cut(data, torch.device("cpu"))
         clip, start = (table.to(device) for table in tables[1:])

@@ -1,6 +1,6 @@
 """What every data set offers to training and evaluation."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -55,6 +55,8 @@ def open_data(settings: Mapping[str, Any]) -> VideoData:
         InputError: An argument out of its range, or data that can't be found.
     """
     from .bouncing_digits import BouncingDigits
+    from .rotating_chairs import RotatingChairs
+    from .video_clips import VideoClips
 
-    kinds: dict[str, type[VideoData]] = {}
+    kinds: dict[str, Callable[..., VideoData]] = {"chairs": RotatingChairs, "clips": VideoClips}
     return kinds.get(settings["source"], BouncingDigits)(**settings)

@@ -124,7 +124,7 @@ def test_without_labels_there_are_none_and_a_file_elsewhere_may_be_given(root, t
 
 def test_settings_make_the_same_clips_again(root, monkeypatch):
     monkeypatch.chdir(root.parent)
-    data = VideoClips(root.name, **SMALL, stride=2, channels=3)
+    data = VideoClips(root.name, **SMALL, stride=2, image_channels=3)
     assert data.image_shape == (3, SIZE, SIZE)
     settings = json.loads(json.dumps(data.settings))
     assert settings["root"] == str(root)
@@ -141,7 +141,7 @@ def test_formats_side_by_side_in_colour(tmp_path):
         write_pictures(tmp_path / f"pictures {clip}", moving(6, 24, 20, clip))
         write_movie(tmp_path / f"{clip}.mkv", moving(5, 32, 48, clip), "ffv1", "bgr0")
     np.save(tmp_path / "arrays.npy", np.stack([moving(7, 16, 16, clip) for clip in range(30)]))
-    data = VideoClips(tmp_path, **SMALL, channels=3)
+    data = VideoClips(tmp_path, **SMALL, image_channels=3)
     sets = [seen_pixels(data.replace(split=split)) for split in ("train", "validation", "test")]
     assert all(sets)
     assert not sets[0] & sets[1] | sets[0] & sets[2] | sets[1] & sets[2]
@@ -178,7 +178,7 @@ def test_clips_outside_the_folders_of_parts_are_left_out(root, capsys):
         ("split", "dev"),
         ("num_frames", 0),
         ("image_size", 0),
-        ("channels", 2),
+        ("image_channels", 2),
         ("stride", 0),
         ("frame_step", 0),
         ("layout", "NTHW"),
