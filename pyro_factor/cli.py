@@ -162,6 +162,32 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Data(flags.DataFlags):
+    """Build a data set, and show what it holds and what was left out."""
+
+    sheet: Path | None = None
+    """Where to draw one of its parts: chairs as a contact sheet, other data as clips."""
+    split: Literal["train", "validation", "test"] = "test"
+    """Which part to draw."""
+    seed: int = 0
+    """Seed of the clips drawn."""
+
+    def __call__(self) -> None:
+        """Run the command."""
+        from rich.console import Console
+
+        from .data import open_data
+        from .evaluation.contents import contents_listings, draw_contents
+        from .evaluation.tables import tables
+
+        require(self.seed >= 0, "--seed", self.seed, "give 0 or more")
+        data = open_data(flags.describe(self).data.model_dump())
+        Console().print(tables(contents_listings(data)))
+        if self.sheet is not None:
+            print(draw_contents(data.replace(split=self.split), self.sheet, self.seed))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Priors:
     """List the priors that have a name, and draw from each."""
 
@@ -215,6 +241,7 @@ def _parsed(arguments: Sequence[str] | None, train: Train) -> Any:
         | Annotated[Evaluate, subcommand("evaluate")]
         | Annotated[Figures, subcommand("figures")]
         | Annotated[Report, subcommand("report")]
+        | Annotated[Data, subcommand("data")]
         | Annotated[Priors, subcommand("priors")]
         | Annotated[Posterior, subcommand("posterior")]
         | Annotated[Variance, subcommand("variance")]

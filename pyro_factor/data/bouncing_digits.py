@@ -51,13 +51,23 @@ class BouncingDigits(Described):
         smallest = f"give at least {DIGIT_SIZE}, the size of a digit"
         require(self.image_size >= DIGIT_SIZE, "image_size", self.image_size, smallest)
         require(0 < self.step <= 1, "step", self.step, "give a fraction in (0, 1]")
-        self._keep_root(self.root)
+        self._make_absolute("root")
         self._digits(torch.device("cpu"))  # a missing root shows here, not in the first batch
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, height and width of a frame."""
         return (1, self.image_size, self.image_size)
+
+    @property
+    def contents(self) -> dict[str, int]:
+        """How many digits this part has."""
+        return {"digits": len(self._digits(torch.device("cpu"))[1])}
+
+    @property
+    def skipped(self) -> tuple[tuple[str, str], ...]:
+        """Nothing: digits that can't be used are an error."""
+        return ()
 
     def scoring(self, split: str) -> tuple["BouncingDigits", "BouncingDigits"]:
         """Classifiers are fitted on training digits and scored on those of a split."""

@@ -20,7 +20,8 @@ class Described:
         """The same clips with some of the constructor's arguments changed."""
         return replace(self, **changes)
 
-    def _keep_root(self, root: str | Path | None) -> None:
-        """Make a root absolute: settings must mean the same in another working folder."""
-        if root is not None:
-            object.__setattr__(self, "root", str(Path(root).expanduser().absolute()))
+    def _make_absolute(self, *names: str) -> None:
+        """Make paths absolute: settings must mean the same in another working folder."""
+        for name in names:
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, str(Path(path).expanduser().absolute()))

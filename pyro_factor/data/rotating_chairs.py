@@ -74,7 +74,7 @@ class RotatingChairs(Described):
         require(self.source == "chairs", "source", self.source, "choose from chairs")
         require(self.split in SPLITS, "split", self.split, f"choose from {', '.join(SPLITS)}")
         require(self.num_frames >= 1, "num_frames", self.num_frames, "give at least 1")
-        self._keep_root(self.root)
+        self._make_absolute("root")
         _ = self.views  # checks its arguments
         self.collection.check(self.split)  # a missing root shows here, not in the first batch
 
@@ -103,6 +103,16 @@ class RotatingChairs(Described):
             StorageError: The cache can't be written to.
         """
         return load_split(self.collection, self.split, self.views)
+
+    @property
+    def contents(self) -> dict[str, int]:
+        """How many chairs this part has."""
+        return {"chairs": len(self.library.names)}
+
+    @property
+    def skipped(self) -> tuple[tuple[str, str], ...]:
+        """Names of meshes that can't be used, each with the reason."""
+        return self.library.skipped
 
     def scoring(self, split: str) -> tuple["RotatingChairs", "RotatingChairs"]:
         """Classifiers are fitted on a split's usual azimuths and scored on those halfway."""

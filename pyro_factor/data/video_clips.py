@@ -1,10 +1,10 @@
 """Clips of one's own, cut out of files into windows of frames."""
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, asdict, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Int, UInt8
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..errors import require
 from .clips import Clips
+from .described import Described
 from .digits import SPLITS
 from .own import Footage, Skipped, read_footage
 from .own.arrays import LAYOUTS
@@ -24,7 +25,7 @@ SOURCE, LABELS = "clips", "labels.csv"
 
 
 @dataclass(frozen=True)
-class VideoClips:
+class VideoClips(Described):
     """Windows of frames from arrays, folders of pictures and video files, drawn by the batch.
 
     The files are read once, when the first such object is made, and held in memory as bytes: 4 kB
@@ -73,15 +74,8 @@ class VideoClips:
         require(self.image_channels in {1, 3}, "image_channels", self.image_channels, advice)
         known = self.layout is None or self.layout in LAYOUTS
         require(known, "layout", self.layout, f"choose from {', '.join(LAYOUTS)}")
-        for name in ("root", "labels"):  # settings must mean the same in another working folder
-            if (path := getattr(self, name)) is not None:
-                object.__setattr__(self, name, str(Path(path).expanduser().absolute()))
+        self._make_absolute("root", "labels")
         _cut(self, torch.device("cpu"))  # what is wrong shows here, not in the first batch
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The constructor's arguments, ready for JSON."""
-        return asdict(self)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -89,13 +83,15 @@ class VideoClips:
         return (self.image_channels, self.image_size, self.image_size)
 
     @property
+    def contents(self) -> dict[str, int]:
+        """How many clips and windows this part has."""
+        clip = _cut(self, torch.device("cpu")).clip
+        return {"clips": len(clip.unique()), "windows": len(clip)}
+
+    @property
     def skipped(self) -> tuple[Skipped, ...]:
         """Clips of this part that are too short, and all that can't be read, with the reason."""
         return _cut(self, torch.device("cpu")).skipped
-
-    def replace(self, **changes: Any) -> "VideoClips":
-        """The same clips with some of the constructor's arguments changed."""
-        return replace(self, **changes)
 
     def scoring(self, split: str) -> tuple["VideoClips", "VideoClips"]:
         """Classifiers are fitted on training clips and scored on those of a split."""
@@ -175,6 +171,6 @@ def _short(footage: Footage, numbers: Sequence[int], least: int) -> tuple[Skippe
 
 
 def _labels(data: VideoClips, footage: Footage) -> Labels:
-    beside = Path(data.root) / LABELS
+    beside = Path(str(data.root)) / LABELS
     path = data.labels or (beside if beside.is_file() else None)
     return Labels() if path is None else read_labels(str(path), footage)

@@ -1,6 +1,6 @@
 """What every data set offers to training and evaluation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -34,6 +34,14 @@ class VideoData(Protocol):
     @property
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments, ready for JSON; `source` names the data set."""
+
+    @property
+    def contents(self) -> dict[str, int]:
+        """How much this part has of what stays."""
+
+    @property
+    def skipped(self) -> Sequence[tuple[str, str]]:
+        """What can't be used, by name, each with the reason."""
 
     def replace(self, **changes: Any) -> "VideoData":
         """The same clips with some of the constructor's arguments changed."""
