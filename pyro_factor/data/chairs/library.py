@@ -16,8 +16,8 @@ from .camera import Views
 from .mesh import Mesh, Unusable, normalised
 from .render import render
 
-# Another process takes seconds to start, in which this one renders as many chairs.
-MIN_CHAIRS_A_PROCESS = 24
+# Another process takes seconds to start, in which this one renders some fifty chairs.
+MIN_CHAIRS_A_PROCESS = 64
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ from ...errors import require
 from .mesh import Mesh, Unusable, check_axes, upright
 
 FORMATS = ("obj", "off", "ply", "glb", "stl")
-MAX_BYTES = 500_000_000
+MAX_BYTES = 200_000_000
 MAX_FACES = 2_000_000
 
 

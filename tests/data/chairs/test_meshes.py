@@ -44,6 +44,13 @@ def _bytes(kind):
     return data.encode() if isinstance(data, str) else data
 
 
+def test_reads_modelnets_headers_that_run_into_the_counts(tmp_path):
+    text = _bytes("off").decode()
+    (tmp_path / "wedge.off").write_text(text.replace("OFF\n", "OFF", 1))
+    assert text.startswith("OFF\n")
+    np.testing.assert_allclose(corners(only(tmp_path).mesh()), corners(WEDGE))
+
+
 def test_merges_the_parts_of_a_scene(tmp_path):
     scene = trimesh.Scene([WEDGE, WEDGE.copy().apply_translation([10, 0, 0])])
     scene.export(tmp_path / "two.glb")
