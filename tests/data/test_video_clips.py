@@ -189,3 +189,9 @@ def test_bad_arguments_are_named(root, argument, value):
         VideoClips(root, **SMALL | {argument: value})
     with pytest.raises(InputError, match="num_videos: got 0"):
         VideoClips(root, **SMALL).batch(0, torch.Generator())
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_clips_lie_somewhere():
+    with pytest.raises(InputError, match="data-root: got None; give the file or folder"):
+        VideoClips(None, **SMALL)
