@@ -50,7 +50,7 @@ def expected(clips, num_frames, stride, step=1):
 def test_every_window_of_a_part_is_drawn_and_no_other(root, capsys):
     train = VideoClips(root, **SMALL)
     assert seen(train) == expected(range(4), 4, 4)
-    assert not capsys.readouterr().err
+    assert capsys.readouterr().err == f"{root}: 6 clips, of 3 to 12 frames\n"
     assert seen(train.replace(stride=1)) == expected(range(4), 4, 1)
     assert seen(train.replace(frame_step=3)) == expected([3], 4, 12, 3)
     assert seen(train.replace(split="test", num_frames=2)) == expected([5], 2, 2)
