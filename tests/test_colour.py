@@ -78,6 +78,7 @@ def test_decoded_frames_are_measured(run):
     assert all(one.inception >= 1 for one in found.swaps.values())
 
 
+@pytest.mark.parametrize("run", ["gaussian"], indirect=True)  # Bernoulli: tests/posterior
 def test_the_posterior_is_inspected_and_drawn(run, tmp_path):
     few = {"videos": 2, "num_samples": 4, "num_images": 4, "num_weights": 25, "progress": False}
     found = inspect(run, **few)

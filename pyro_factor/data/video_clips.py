@@ -63,6 +63,7 @@ class VideoClips(Described):
     temporal_task: ClassVar[str] = "frame"
 
     def __post_init__(self) -> None:
+        require(self.root is not None, "data-root", None, "give the file or folder of your clips")
         require(self.source == SOURCE, "source", self.source, f"give {SOURCE!r}, or leave it out")
         advice = "name a file or a folder of clips"
         require(self.root is not None, "data_root", self.root, advice)
@@ -140,10 +141,10 @@ def _cut(data: VideoClips, device: torch.device) -> _Cut:
     """Cut the clips of a part into windows, once."""
     given = (str(data.root), data.layout, data.image_size, data.image_channels)
     if device.type != "cpu":
-        *tables, labels, skipped = _cut(data, torch.device("cpu"))
-        clip, start = (table.to(device) for table in tables[1:])
-        moved = (None if label is None else label.to(device) for label in labels)
-        return _Cut(read_footage(*given, device).frames, clip, start, Labels(*moved), skipped)
+        _, clip, start, labels, skipped = _cut(data, torch.device("cpu"))
+        moved = Labels(*(None if label is None else label.to(device) for label in labels))
+        frames = read_footage(*given, device).frames
+        return _Cut(frames, clip.to(device), start.to(device), moved, skipped)
     footage = read_footage(*given, device)
     numbers = split_clips(footage.names)[data.split]
     few = f"it has no such clip; give {LEAST} clips or more, or folders {', '.join(SPLITS)}"

@@ -1,9 +1,13 @@
 """Labels: each column by hand, and each mistake named with its line."""
 
 import re
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pyro_factor.data.own.footage import Footage, Skipped
 from pyro_factor.data.own.labels import read_labels
@@ -134,3 +138,31 @@ def test_files_that_are_not_there_or_not_text(tmp_path, footage):
     (tmp_path / "labels.csv").write_bytes("clip,static\na,\xe9".encode("latin-1"))
     with pytest.raises(InputError, match=r"line \d: it can't be read .*utf-8.*save it as CSV"):
         read_labels(str(tmp_path / "labels.csv"), footage)
+
+
+CELLS = st.sampled_from([*"012", "-1", "nan", "", "a", "c/10", "clip", "frame", "static", "y", '"'])
+
+
+@given(lines=st.lists(st.lists(CELLS, max_size=5), max_size=6), start=st.sampled_from([0, 1, 2]))
+def test_any_table_is_read_or_refused_with_a_sentence(tmp_path_factory, lines, start):
+    heads = [[], [["clip", "static"]], [["clip", "frame", "static", "y", "x"]]]
+    path = tmp_path_factory.mktemp("any") / "labels.csv"
+    path.write_text("\n".join(map(",".join, heads[start] + lines)))
+    clip = Footage(torch.zeros(2, 1, 2, 2).byte(), ("a",), torch.tensor([2]), ())
+    with suppress(InputError):
+        labels = read_labels(str(path), clip)
+        assert labels.static is not None or labels.position is not None
+
+
+def test_the_examples_of_the_page_on_data_are_read(tmp_path):
+    page = (Path(__file__).parents[2] / "docs/data.md").read_text()
+    by_clip, by_frame = re.findall(r"```text\n(clip.*?)```", page, re.DOTALL)
+    (tmp_path / "labels.csv").write_text(by_clip)
+    frames = torch.zeros(2, 1, 2, 2, dtype=torch.uint8)
+    two = Footage(frames, ("walks/run.mp4", "blobs.npy/0"), torch.tensor([1, 1]), ())
+    assert read_labels(str(tmp_path / "labels.csv"), two).static.tolist() == [0, 1]
+    (tmp_path / "labels.csv").write_text(by_frame)
+    one = Footage(frames, ("walks/run.mp4",), torch.tensor([2]), ())
+    labels = read_labels(str(tmp_path / "labels.csv"), one)
+    assert (labels.static.tolist(), labels.temporal.tolist()) == ([0], [0, 1])
+    torch.testing.assert_close(labels.position, torch.tensor([[0.5, 0.1], [0.5, 0.4]]))

@@ -50,7 +50,7 @@ def expected(clips, num_frames, stride, step=1):
 def test_every_window_of_a_part_is_drawn_and_no_other(root, capsys):
     train = VideoClips(root, **SMALL)
     assert seen(train) == expected(range(4), 4, 4)
-    assert not capsys.readouterr().err
+    assert capsys.readouterr().err == f"{root}: 6 clips, of 3 to 12 frames\n"
     assert seen(train.replace(stride=1)) == expected(range(4), 4, 1)
     assert seen(train.replace(frame_step=3)) == expected([3], 4, 12, 3)
     assert seen(train.replace(split="test", num_frames=2)) == expected([5], 2, 2)
@@ -189,3 +189,9 @@ def test_bad_arguments_are_named(root, argument, value):
         VideoClips(root, **SMALL | {argument: value})
     with pytest.raises(InputError, match="num_videos: got 0"):
         VideoClips(root, **SMALL).batch(0, torch.Generator())
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_clips_lie_somewhere():
+    with pytest.raises(InputError, match="data-root: got None; give the file or folder"):
+        VideoClips(None, **SMALL)

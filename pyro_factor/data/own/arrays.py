@@ -87,8 +87,9 @@ def _videos_first(array: np.ndarray, layout: str | None, file: str) -> Videos:
         layout = "frames-first"
     if layout is None and _alike(array, axis=0) < CLEARLY * _alike(array, axis=1):
         raise Unusable(
-            f"shape {array.shape}, and neighbours along the first axis are more alike than along "
-            "the second, as if frames came first; set the layout: videos-first or frames-first"
+            f"shape {array.shape[:4]}, and neighbours along the first axis are more alike than "
+            "along the second, as if frames came first; set the layout: videos-first or "
+            "frames-first"
         )
     return np.moveaxis(array, 1, 0) if layout == "frames-first" else array
 

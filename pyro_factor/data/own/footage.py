@@ -56,7 +56,7 @@ def read_footage(
 ) -> Footage:
     """Read every clip under a path, once, and move it to a device once.
 
-    What can't be used is left out, and said so on the standard error stream.
+    What was found is said on the standard error stream, and what is left out, with the reason.
 
     Args:
         root: A file or a folder.
@@ -81,8 +81,12 @@ def read_footage(
     clips, skipped = _read(entries, image_size, channels)
     if not clips:
         raise InputError(f"data-root: got {root!r}; no clip in it can be used\n{_list(skipped)}")
-    say_skipped(root, skipped)
     lengths = torch.tensor([len(frames) for frames in clips.values()])
+    # from this line one sees whether an array's frames were taken for videos
+    shortest, longest = (int(length) for length in lengths.aminmax())
+    said = f"{root}: {len(clips):,} clips, of {shortest:,} to {longest:,} frames"
+    print(said, file=sys.stderr)
+    say_skipped(root, skipped)
     return Footage(torch.cat([*clips.values()]), (*clips,), lengths, (*skipped,))
 
 
