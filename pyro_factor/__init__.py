@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .data import BouncingDigits
+    from .data import BouncingDigits, RotatingChairs, VideoClips
     from .errors import InputError
     from .evaluation import evaluate
     from .inference import AnalyticKL_ELBO, load, train
@@ -17,6 +17,8 @@ _ROOMS = {
     "GaussianForm": "models",
     "InputError": "errors",
     "NotGaussianPrior": "models",
+    "RotatingChairs": "data",
+    "VideoClips": "data",
     "VideoVAE": "models",
     "evaluate": "evaluation",
     "gallery": "models",
@@ -32,6 +34,8 @@ __all__ = [
     "GaussianForm",
     "InputError",
     "NotGaussianPrior",
+    "RotatingChairs",
+    "VideoClips",
     "VideoVAE",
     "evaluate",
     "gallery",

@@ -99,6 +99,10 @@ def shortened(words, root):
         text += " --draws 8 --clips 2 --no-sweeps"
     if words[0] == "train" and "--resume" not in words:
         text = re.sub(r"--(iterations|videos) \d+", "", text) + " " + QUICK
+    if "chairs" in words:
+        text += " --num-chairs 24 --num-azimuths 12" + " --frames 6" * (words[0] == "train")
+    if words[0] == "data":
+        text += " --image-size 32"
     if words[0] == "evaluate":
         text += " --clips 60"
     if words[0] == "reproduce" and "--list" not in words:
@@ -108,6 +112,7 @@ def shortened(words, root):
 
 def test_commands_run_in_their_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     write_mnist(tmp_path / "digits")
     Path("my_prior.py").write_text(
         "import torch, pyro, pyro.distributions as dist\n\n"
