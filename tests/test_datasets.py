@@ -1,6 +1,5 @@
 """Chairs and one's own clips through the commands: train, evaluate, draw."""
 
-import json
 import shlex
 from pathlib import Path
 
@@ -10,21 +9,12 @@ from own_clips import moving
 from small_runs import command
 
 from pyro_factor.evaluation import Scores
+from pyro_factor.evaluation.decoded import Decoded, measure_decoded
 from pyro_factor.evaluation.results import FRAMES
 from pyro_factor.evaluation.tasks import MIXED, ORDER
+from pyro_factor.inference import load_run
 
 TINY = shlex.split("--image-size 16 --channels 2 --hidden 4 --iterations 2 --videos 2")
-    "--image-size",
-    "16",
-    "--channels",
-    "2",
-    "--hidden",
-    "4",
-    "--iterations",
-    "2",
-    "--videos",
-    "2",
-]
 CHAIRS = shlex.split("--num-chairs 24 --num-azimuths 12 --frames 6")
 
 
@@ -52,7 +42,7 @@ def write_meshes(folder, count=12):
 
 def test_chairs_are_trained_on_scored_and_drawn(tmp_path):
     train("--dataset", "chairs", *CHAIRS)
-    evaluate("--images")
+    evaluate()
     scores = Scores.read(Path("run/scores.json"))
     assert scores.task == ORDER
     assert list(scores.beside) == [FRAMES, MIXED]
@@ -60,7 +50,8 @@ def test_chairs_are_trained_on_scored_and_drawn(tmp_path):
     assert scores.linear.ceiling.static_static == 1
     assert scores.linear.intervals.keys() == scores.rbf.intervals.keys()
     assert scores.beside[MIXED]["rbf"].intervals is None
-    assert json.loads(Path("run/decoded.json").read_text())["swaps"]["real"]["static"] is not None
+    found = measure_decoded(load_run("run"), [0, 1], clips=4, iterations=2, progress=False)
+    assert found.swaps["real"].static is not None
     assert command("figures", "run") == 0
     assert Path("run/figures/swap-clips.gif").exists()
     before = Path("run/scores.json").read_bytes()
@@ -128,7 +119,7 @@ def test_a_baseline_without_labels_has_no_split(tmp_path, capsys):
     train("--dataset", "clips", "--data-root", "clips", *given)
     evaluate("--images")
     assert Scores.read(Path("run/scores.json")).split is None
-    assert json.loads(Path("run/decoded.json").read_text())["swaps"] == {}
+    assert Decoded.read(Path("run")).swaps == {}
     assert command("figures", "run") == 0
     assert "swap: the prior has no static and temporal part" in capsys.readouterr().out
 
