@@ -253,6 +253,21 @@ COMMAND_LINE = {
     "one clip": ("variance a --clips 1", "clips: got 1; give 2 or more"),
     "seed to measure": ("variance a --seed -1", "seed: got -1; give 0 or more"),
     "no run to measure": ("variance", "run"),
+    "setting of another data set": (
+        "train --num-chairs 30",
+        "--num-chairs: got 30; the data set embedded has no such setting; leave it out",
+    ),
+    "too few chairs": ("train --dataset chairs --num-chairs 11", "num_chairs: got 11; ...12"),
+    "no azimuths": ("data --dataset chairs --num-azimuths 0", "--num-azimuths: got 0; ...than 0"),
+    "elevation": ("data --dataset chairs --elevation 90", "--elevation: got 90.0; ...less than 90"),
+    "axis": ("data --dataset chairs --up w", "up: got 'w'; "),
+    "no meshes": ("train --dataset chairs --chairs-root nowhere", "chairs_root: got '...nowhere'"),
+    "no clips": ("train --dataset clips", "data-root: got None; "),
+    "clips nowhere": ("data --dataset clips --data-root nowhere", "data-root: got '...nowhere'; "),
+    "two channels": ("data --dataset clips --image-channels 2", "2"),
+    "no stride": ("data --dataset clips --stride 0", "--stride: got 0; ...greater than 0"),
+    "seed to look": ("data --seed -1", "--seed: got -1; give 0 or more"),
+    "part to look at": ("data --split all", "all"),
     "ledger": ("reproduce --merge nowhere", "merge: got 'nowhere'; no such file"),
 }
 PRIORS = {
