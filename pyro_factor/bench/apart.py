@@ -14,7 +14,9 @@ from .timing import Contestant, Work, timed
 class Recipe(Protocol):
     """Says how to build a piece of work; it can be sent to another process."""
 
-    device: str
+    @property
+    def device(self) -> str:
+        """Where the work is done."""
 
     def build(self) -> Work:
         """Build it."""

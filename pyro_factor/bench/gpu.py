@@ -1,6 +1,5 @@
-"""The benchmarks that need a GPU; where there is none, their rows are there and empty."""
+"""The benchmarks of a GPU; where there is none, their rows are there and empty."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -9,28 +8,55 @@ from ..evaluation.track import Track
 from .clips import clips
 from .limit import limit
 from .rows import Row, exact
-from .sizes import Sizes
 from .sharing import sharing
+from .sizes import Sizes
 from .step import seconds, step_times
+from .steps import Way
 from .timing import spread
 
-Measure = Callable[[Sizes, Track, str], list[Row]]
+STEP = Row(quantity="a step of 64×16 frames", value=None, unit="ms", at_most=4)
+PYRO = Row(quantity="ours over by hand with our settings", value=None, at_most=1.03)
+DEFAULTS = Row(quantity="by hand, PyTorch's defaults, over ours", value=None)
+CLIPS = Row(quantity="drawing clips over a step", value=None, at_most=0.03)
+FLOOR = Row(quantity="a step over the larger of both", value=None)
+SHARED = Row(quantity="4 together over one alone", value=None)
 
 
-def gpu(sizes: Sizes, track: Track, device: str = "cuda") -> list[Row]:
-    """A step of 64 clips of 16 frames on a GPU, its limits, its clips and its memory."""
+def gpu(sizes: Sizes, track: Track) -> list[Row]:
+    """A step of the paper's batch on a GPU, its limits, its clips and its memory."""
+    if not torch.cuda.is_available():
+        return [STEP, PYRO, DEFAULTS, CLIPS, FLOOR]
+    return on_gpu(sizes, track, "cuda")
+
+
+def gpu_sharing(sizes: Sizes, track: Track) -> list[Row]:
+    """Several trainings on one GPU."""
+    if not torch.cuda.is_available():
+        return [SHARED]
+    return sharing(sizes.replace(videos=sizes.gpu_videos), track, "cuda")
+
+
+def on_gpu(sizes: Sizes, track: Track, device: str) -> list[Row]:
+    """The same on any device, so that it is tested where there is no GPU."""
     large = sizes.replace(videos=sizes.gpu_videos)
     times = step_times(large, track, device)
     ours, _, same, default = times.values()
-    milliseconds = Row(
-        quantity="a step of 64×16 frames", value=spread(1e3 * ours), unit="ms", at_most=4
-    )
     return [
-        milliseconds,
-        Row(quantity="ours over by hand with our settings", value=spread(ours / same), at_most=1.03),
-        Row(quantity="by hand, PyTorch's defaults, over ours", value=spread(default / ours)),
+        replace(STEP, value=spread(1e3 * ours)),
+        replace(PYRO, value=spread(ours / same)),
+        replace(DEFAULTS, value=spread(default / ours)),
         *clips(large, track, device),
         *limit(large, track, device),
         *seconds(times),
-        Row(quantity="peak memory of a step on the GPU", value=exact(_peak(device)), unit="GB"),
+        *_memory(large, device),
     ]
+
+
+def _memory(sizes: Sizes, device: str) -> list[Row]:
+    if not device.startswith("cuda"):
+        return []
+    work = Way(sizes=sizes, device=device).build()
+    torch.cuda.reset_peak_memory_stats(device)
+    work()
+    peak = torch.cuda.max_memory_allocated(device) / 1e9
+    return [Row(quantity="peak memory of a step on the GPU", value=exact(peak), unit="GB")]

@@ -24,9 +24,7 @@ def growth(sizes: Sizes, track: Track) -> list[Row]:
         name = NAMES.get(quantity, quantity)
         title = f"Growth with {name}"
         works = {key: timed(way.build()) for key, way in ways.items()}
-        times = take_turns(
-            works, sizes.repetitions, warmup=sizes.warmup, track=track, title=title
-        )
+        times = take_turns(works, sizes.repetitions, warmup=sizes.warmup, track=track, title=title)
         seconds = np.stack(list(times.values()))
         memory = np.array(list(track(map(step_memory, ways.values()), len(points), title)))
         rows += [
@@ -41,9 +39,7 @@ def growth(sizes: Sizes, track: Track) -> list[Row]:
     return rows
 
 
-def exponents(
-    points: Sequence[float], values: Float[np.ndarray, "points repetitions"]
-) -> Estimate:
+def exponents(points: Sequence[float], values: Float[np.ndarray, "points repetitions"]) -> Estimate:
     """The exponent k of values ∝ points^k, fitted to the logarithms round by round."""
     x = np.log(np.asarray(points, float))
     y = np.log(values)

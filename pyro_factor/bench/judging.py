@@ -26,7 +26,9 @@ def judging(sizes: Sizes, track: Track) -> list[Row]:
     """The D-score's search, encoding, and all figures of a run."""
     few = min(FEW, sizes.repetitions)
     searched, encoded, drawn = (
-        _search(sizes, few, track), _encode(sizes, track), _draw(sizes, few, track)
+        _search(sizes, few, track),
+        _encode(sizes, track),
+        _draw(sizes, few, track),
     )
     splits = 2**sizes.judged_features - 2
     alone = splits * searched["one split"]
@@ -60,7 +62,8 @@ def _search(sizes: Sizes, repetitions: int, track: Track) -> Times:
         "search": timed(lambda: search(train, test)),
         "one split": timed(lambda: rank(train, test, [one])),
     }
-    return take_turns(contestants, repetitions, track=track, title="The search over splits")
+    title = "The search over splits"
+    return take_turns(contestants, repetitions, warmup=0, track=track, title=title)
 
 
 def _codes(sizes: Sizes, seed: int) -> Codes:
@@ -99,4 +102,4 @@ def _draw(sizes: Sizes, repetitions: int, track: Track) -> Times:
         place = Path(folder, "run")
         run = train(way.model(), way.data, 2, sizes.videos, place, **quiet)  # type: ignore[arg-type]
         drawing = timed(lambda: figures(run, say=lambda _: None))
-        return take_turns({"figures": drawing}, repetitions, track=track, title="Figures")
+        return take_turns({"figures": drawing}, repetitions, warmup=0, track=track, title="Figures")

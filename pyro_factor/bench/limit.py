@@ -1,14 +1,13 @@
 """How far a step is from what the hardware can do."""
 
 from collections.abc import Callable
-from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
 
 from ..evaluation.intervals import Estimate
 from ..evaluation.track import Track
@@ -90,7 +89,11 @@ def _floors(
     arithmetic, memory = operations / rate.value, traffic / bandwidth.value
     floor = max(arithmetic, memory)
     return [
-        Row(quantity="its arithmetic alone, at the product's rate", value=exact(arithmetic), unit="s"),
+        Row(
+            quantity="its arithmetic alone, at the product's rate",
+            value=exact(arithmetic),
+            unit="s",
+        ),
         Row(quantity="its memory alone, at the copy's rate", value=exact(memory), unit="s"),
         Row(quantity="a step", value=step, unit="s"),
         Row(

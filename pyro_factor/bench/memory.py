@@ -16,17 +16,16 @@ from .sizes import Sizes
 
 KIBIBYTES_PER_GB = 1e9 / 1024
 STEPS = 3
+LEAST = 1e-3  # GB, so that it has a logarithm
 
 
 def quickstart_memory(sizes: Sizes, track: Track) -> list[Row]:
     """The peak of a quickstart, training, evaluation and figures, cut short."""
+    words = sizes.command.split()
     with TemporaryDirectory() as folder:
-        words = ["--folder", str(Path(folder, "run")), "--iterations", str(sizes.quickstart)]
-        if not sizes.apart:  # quick
-            words += ["--clips", "20"]
-        command = [sys.executable, "-m", "pyro_factor", "quickstart", *words]
-        (peak,) = track((_peak_of(command) for _ in range(1)), 1, "The quickstart's memory")
-    quantity = f"peak memory of the quickstart, {sizes.quickstart} iterations"
+        command = [sys.executable, "-m", "pyro_factor", *words, "--folder", f"{folder}/run"]
+        (peak,) = track((_peak_of(command) for _ in range(1)), 1, "A whole process's memory")
+    quantity = f"peak memory of `pyro-factor {sizes.command}`"
     return [Row(quantity=quantity, value=exact(peak), unit="GB", at_most=3)]
 
 
@@ -44,14 +43,17 @@ def step_memory(recipe: Recipe) -> float:
 
 def _report_peak(recipe: Recipe, pipe: Connection) -> None:
     work = recipe.build()
-    before = _own_peak()
+    before = _resident()
     for _ in range(STEPS):
         work()
-    pipe.send(_own_peak() - before)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIBIBYTES_PER_GB
+    pipe.send(max(peak - before, LEAST))
 
 
-def _own_peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIBIBYTES_PER_GB
+def _resident() -> float:
+    """GB of this process now, as Linux counts them."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize() / 1e9
 
 
 def _peak_of(command: list[str]) -> float:

@@ -1,7 +1,7 @@
 """What a benchmark finds: numbers with their spread, and what they are to be."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ class Row:
 
     Args:
         quantity: What it is.
-        value: The median of the repetitions, between their quartiles; None where it wasn't measured.
+        value: The repetitions' median, between their quartiles; None where it wasn't measured.
         unit: "×" for a ratio, "s", "GB", ...
         at_most: The goal, if it is an upper limit.
         at_least: The goal, if it is a lower limit.
@@ -119,7 +119,7 @@ def read_results(path: Path) -> list[Result]:
         raise InputError(f"{path}: {advice}") from None
 
 
-def _result(record: Mapping[str, Any]) -> Result:
+def _result(record: dict[str, Any]) -> Result:
     rows = (
         Row(**row | {"value": row["value"] and Estimate(*row["value"])}) for row in record["rows"]
     )

@@ -44,7 +44,7 @@ def sharing(sizes: Sizes, track: Track, device: str) -> list[Row]:
     """Steps a second of several trainings together, over one alone."""
     training = Training(Way(sizes=sizes, device=device), sizes.process_steps)
     recipes = {str(i): training for i in range(max(sizes.processes))}
-    repetitions = max(2, sizes.repetitions // 3)
+    repetitions = max(1, sizes.repetitions // 3)
     with contestants(recipes, sizes.apart) as found:
         every = list(found.values())
         groups = {str(k): timed(_together(every[:k])) for k in sizes.processes}

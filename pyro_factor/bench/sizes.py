@@ -27,7 +27,7 @@ class Sizes:
         gpu_videos: Clips in a batch on a GPU, the paper's.
         processes: Numbers of processes that share a GPU.
         process_steps: Steps of each of them.
-        quickstart: Iterations of the quickstart whose memory is measured.
+        command: The words after `pyro-factor` of the process whose memory is measured.
         growth: Points of each quantity that grows.
     """
 
@@ -49,7 +49,7 @@ class Sizes:
     gpu_videos: int = 64
     processes: tuple[int, ...] = (1, 2, 4)
     process_steps: int = 500
-    quickstart: int = 30
+    command: str = "quickstart --iterations 30"
     growth: tuple[tuple[str, tuple[int, ...]], ...] = (
         ("frames", (4, 8, 16, 32)),
         ("features", (2, 8, 32, 128)),
@@ -69,8 +69,8 @@ QUICK = Sizes(
     image_size=32,
     channels=(4, 8),
     hidden=16,
-    repetitions=2,
-    warmup=1,
+    repetitions=1,
+    warmup=0,
     apart=False,
     matrix=64,
     curve=3,
@@ -81,6 +81,6 @@ QUICK = Sizes(
     gpu_videos=2,
     processes=(1, 2),
     process_steps=2,
-    quickstart=2,
-    growth=(("frames", (2, 4)), ("image_size", (28, 56))),
+    command="train --frames 3 --image-size 32 --channels 4 --hidden 8 --videos 2 --iterations 2",
+    growth=(("image_size", (28, 56)),),
 )

@@ -23,7 +23,9 @@ def startup(sizes: Sizes, track: Track) -> list[Row]:
     """Processes that import the package, beyond one that imports torch."""
     contestants = {name: timed(partial(_run, words)) for name, words in COMMANDS.items()}
     title = "Start-up"
-    times = take_turns(contestants, sizes.repetitions, warmup=1, track=track, title=title)
+    times = take_turns(
+        contestants, sizes.repetitions, warmup=min(1, sizes.warmup), track=track, title=title
+    )
     torch = times["import torch"]
     beyond = [
         Row(

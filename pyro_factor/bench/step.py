@@ -1,6 +1,7 @@
 """The training step against the same mathematics by hand, and against itself."""
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -47,22 +48,27 @@ def estimators(sizes: Sizes, track: Track) -> list[Row]:
     return [ratio, *seconds(times)]
 
 
-CHANGES = {
+CHANGES: dict[str, dict[str, Any]] = {
     "without channels_last": {"channels_last": False},
     "in float32": {"precision": "float32"},
     "without fused Adam": {"fused": False},
     "memory given back to the system": {"keeps_memory": False},
     "every step validated by Pyro": {"validates": True},
 }
+COMPILED: dict[str, dict[str, Any]] = {
+    "convolutions compiled by torch.compile": {"compiled": True}
+}  # takes minutes
 
 
 def tried(sizes: Sizes, track: Track) -> list[Row]:
     """What our step takes without each of its settings, over what it takes with all."""
     rows = []
-    for name, change in CHANGES.items():
+    changes = CHANGES | (COMPILED if sizes.apart else {})
+    for name, change in changes.items():
         ours = Way(sizes=sizes)
         times = turns({"ours": ours, "other": replace(ours, **change)}, sizes, track, name)
-        rows.append(Row(quantity=f"{name}, over ours", value=spread(times["other"] / times["ours"])))
+        ratio = spread(times["other"] / times["ours"])
+        rows.append(Row(quantity=f"{name}, over ours", value=ratio))
     return rows
 
 
@@ -70,12 +76,17 @@ def step_times(sizes: Sizes, track: Track, device: str = "cpu") -> Times:
     """Seconds of our step, ours in float32, and by hand with our settings and the defaults."""
     ours = Way(sizes=sizes, device=device)
     by_hand = replace(ours, by_hand=True)
-    plain = {"precision": "float32", "channels_last": False, "fused": False, "keeps_memory": False}
+    plain: dict[str, Any] = {
+        "precision": "float32",
+        "channels_last": False,
+        "fused": False,
+        "keeps_memory": False,
+    }
     ways = {
         "ours, a step": ours,
         "ours in float32, a step": replace(ours, precision="float32"),
         "by hand with our settings, a step": by_hand,
-        "by hand, PyTorch's defaults, a step": replace(by_hand, **plain),  # type: ignore[arg-type]
+        "by hand, PyTorch's defaults, a step": replace(by_hand, **plain),
     }
     return turns(ways, sizes, track, "Steps")
 
@@ -83,9 +94,7 @@ def step_times(sizes: Sizes, track: Track, device: str = "cpu") -> Times:
 def turns(ways: dict[str, Way], sizes: Sizes, track: Track, title: str) -> Times:
     """Time ways to do a step in turns."""
     with contestants(ways, sizes.apart) as found:
-        return take_turns(
-            found, sizes.repetitions, warmup=sizes.warmup, track=track, title=title
-        )
+        return take_turns(found, sizes.repetitions, warmup=sizes.warmup, track=track, title=title)
 
 
 def seconds(times: Times) -> list[Row]:

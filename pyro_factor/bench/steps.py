@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pyro
 import torch
@@ -31,6 +32,7 @@ class Way:
         channels_last: Whether the networks' memory is laid out so.
         fused: Whether Adam is fused.
         keeps_memory: Whether the process keeps freed memory; only in a process of its own.
+        compiled: Whether the convolutions are compiled by `torch.compile`.
         validates: Whether Pyro checks every distribution and shape in every step.
         device: Where it computes.
         seed: Seed of weights, clips and draws.
@@ -43,6 +45,7 @@ class Way:
     channels_last: bool = True
     fused: bool = True
     keeps_memory: bool = True
+    compiled: bool = False
     validates: bool = False
     device: str = "cpu"
     seed: int = 0
@@ -83,16 +86,18 @@ class Way:
                 hidden=sizes.hidden,
             ).to(torch.get_default_dtype())
         if self.channels_last:
-            vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            vae.to(memory_format=torch.channels_last)
+        if self.compiled:
+            vae.guide.encoder.convolutions.compile()  # type: ignore[union-attr, operator]
+            vae.model.decoder.convolutions.compile()  # type: ignore[union-attr, operator]
         return vae.to(self.device).train()
 
     def _seed(self, iteration: int) -> int:
         return 1_000_000 * self.seed + iteration
 
     def _trainer(self, vae: VideoVAE) -> Trainer:
-        config = TrainingConfig(
-            videos=self.sizes.videos, elbo=self.elbo, precision=self.precision  # type: ignore[arg-type]
-        )
+        given: Any = {"elbo": self.elbo, "precision": self.precision}
+        config = TrainingConfig(videos=self.sizes.videos, **given)
         with pyro.settings.context(module_local_params=True):
             return Trainer(vae, self.data, config, torch.device(self.device))
 

@@ -1,0 +1,28 @@
+"""The part of a page that the benchmarks write themselves."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import require
+from ..files import atomic
+from .rows import Result
+from .tables import render
+
+BEGIN = "<!-- written by `pyro-factor bench --page`; don't edit -->"
+END = "<!-- end of what `pyro-factor bench` wrote -->"
+
+
+def write_page(results: Sequence[Result], page: Path) -> Path:
+    """Put the tables between a page's two marks, and leave the rest as it is.
+
+    Raises:
+        InputError: No such page, or one without the marks.
+    """
+    require(page.is_file(), "page", str(page), "no such file; name a page with the marks")
+    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    require(bool(begin and end), "page", str(page), f"it lacks the marks {BEGIN} and {END}")
+    with atomic(page) as temporary:
+        text = f"{before}{BEGIN}\n\n{render(results)}\n{END}{after}"
+        temporary.write_text(text, encoding="utf-8")
+    return page
