@@ -24,7 +24,7 @@ class Bench:
 
     def __call__(self) -> None:
         """Run the command."""
-        from .page import write_page
+        from .page import check_page, write_page
         from .sizes import FULL, QUICK
         from .suite import BENCHMARKS, bench, chosen
         from .tables import show
@@ -33,6 +33,8 @@ class Bench:
             for name, benchmark in BENCHMARKS.items():
                 print(f"{name:<11} {benchmark.title}")
             return
+        if self.page is not None:
+            check_page(self.page)
         sizes, name = (QUICK, "quick") if self.quick else (FULL, "full")
         output = self.output or Path("runs/bench", f"{name}.json")
         results = bench(self.only, sizes=sizes, output=output, command=self._words())

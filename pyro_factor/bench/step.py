@@ -48,6 +48,12 @@ def estimators(sizes: Sizes, track: Track) -> list[Row]:
     return [ratio, *seconds(times)]
 
 
+DEFAULTS: dict[str, Any] = {
+    "precision": "float32",
+    "channels_last": False,
+    "fused": False,
+    "keeps_memory": False,
+}
 CHANGES: dict[str, dict[str, Any]] = {
     "without channels_last": {"channels_last": False},
     "in float32": {"precision": "float32"},
@@ -76,17 +82,11 @@ def step_times(sizes: Sizes, track: Track, device: str = "cpu") -> Times:
     """Seconds of our step, ours in float32, and by hand with our settings and the defaults."""
     ours = Way(sizes=sizes, device=device)
     by_hand = replace(ours, by_hand=True)
-    plain: dict[str, Any] = {
-        "precision": "float32",
-        "channels_last": False,
-        "fused": False,
-        "keeps_memory": False,
-    }
     ways = {
         "ours, a step": ours,
         "ours in float32, a step": replace(ours, precision="float32"),
         "by hand with our settings, a step": by_hand,
-        "by hand, PyTorch's defaults, a step": replace(by_hand, **plain),
+        "by hand, PyTorch's defaults, a step": replace(by_hand, **DEFAULTS),
     }
     return turns(ways, sizes, track, "Steps")
 

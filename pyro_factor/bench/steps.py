@@ -88,8 +88,8 @@ class Way:
         if self.channels_last:
             vae.to(memory_format=torch.channels_last)
         if self.compiled:
-            vae.guide.encoder.convolutions.compile()  # type: ignore[union-attr, operator]
-            vae.model.decoder.convolutions.compile()  # type: ignore[union-attr, operator]
+            vae.guide.encoder.convolutions.compile()  # type: ignore[union-attr]
+            vae.model.decoder.convolutions.compile()  # type: ignore[union-attr]
         return vae.to(self.device).train()
 
     def _seed(self, iteration: int) -> int:

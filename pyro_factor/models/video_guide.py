@@ -83,7 +83,7 @@ class VideoGuide(PyroModule):
         with clips, poutine.scale(scale=self.beta), plain_numbers(dtype, q.loc.device):
             h = layout.stack(self._sample_frames(layout, q))
             if conditional is not None:
-                loc, scale_tril = conditional.loc(h).to(h), conditional.scale_tril.to(h)
+                loc, scale_tril = conditional.loc(h).to(h), conditional.scale_tril_like(h)
                 sample_in_turn(layout, layout.global_draws, loc, scale_tril, exact_conditional=True)
         return h
 
