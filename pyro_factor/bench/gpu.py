@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 
 from ..evaluation.track import Track
+from .captured import graph_gain
 from .clips import clips
 from .limit import limit
 from .rows import Row, exact
@@ -18,6 +19,7 @@ STEP = Row(quantity="a step of 64×16 frames", value=None, unit="ms", at_most=4)
 PYRO = Row(quantity="ours over by hand with our settings", value=None, at_most=1.03)
 DEFAULTS = Row(quantity="by hand, PyTorch's defaults, over ours", value=None)
 CLIPS = Row(quantity="drawing clips over a step", value=None, at_most=0.03)
+GRAPH = Row(quantity="ours over ours as a CUDA graph", value=None)
 FLOOR = Row(quantity="a step over the larger of both", value=None)
 SHARED = Row(quantity="4 together over one alone", value=None)
 
@@ -25,7 +27,7 @@ SHARED = Row(quantity="4 together over one alone", value=None)
 def gpu(sizes: Sizes, track: Track) -> list[Row]:
     """A step of the paper's batch on a GPU, its limits, its clips and its memory."""
     if not torch.cuda.is_available():
-        return [STEP, PYRO, DEFAULTS, CLIPS, FLOOR]
+        return [STEP, PYRO, DEFAULTS, GRAPH, CLIPS, FLOOR]
     return on_gpu(sizes, track, "cuda")
 
 
@@ -45,11 +47,18 @@ def on_gpu(sizes: Sizes, track: Track, device: str) -> list[Row]:
         replace(STEP, value=spread(1e3 * ours)),
         replace(PYRO, value=spread(ours / same)),
         replace(DEFAULTS, value=spread(default / ours)),
+        *_graph(large, track, device),
         *clips(large, track, device),
         *limit(large, track, device),
         *seconds(times),
         *_memory(large, device),
     ]
+
+
+def _graph(sizes: Sizes, track: Track, device: str) -> list[Row]:
+    if not device.startswith("cuda"):
+        return []
+    return [replace(GRAPH, value=graph_gain(sizes, track, device))]
 
 
 def _memory(sizes: Sizes, device: str) -> list[Row]:

@@ -95,14 +95,15 @@ class Way:
     def _seed(self, iteration: int) -> int:
         return 1_000_000 * self.seed + iteration
 
-    def _trainer(self, vae: VideoVAE) -> Trainer:
+    def trainer(self, vae: VideoVAE) -> Trainer:
+        """Our trainer of a model."""
         given: Any = {"elbo": self.elbo, "precision": self.precision}
         config = TrainingConfig(videos=self.sizes.videos, **given)
         with pyro.settings.context(module_local_params=True):
             return Trainer(vae, self.data, config, torch.device(self.device))
 
     def _ours(self, vae: VideoVAE) -> Callable[[int, Tensor], Tensor]:
-        trainer = self._trainer(vae)
+        trainer = self.trainer(vae)
 
         def update(iteration: int, videos: Tensor) -> Tensor:
             with ExitStack() as stack:
