@@ -66,7 +66,7 @@ UNITS = {"loss": "nats per video", "static": "accuracy", "temporal": "accuracy"}
 def _same(again: list[Trained], first: list[Trained]) -> Row:
     changed = [float(a != b) for a, b in zip(again, first, strict=True)]
     title = "reruns in float32 that differ, in loss or accuracies, in any bit"
-    return Row(quantity=title, value=exact(sum(changed)), unit="", at_most=0)
+    return Row(quantity=title, value=exact(sum(changed)), unit="", at_most=0.0)
 
 
 def _compare(title: str, ones: list[Trained], others: list[Trained]) -> list[Row]:
@@ -78,7 +78,7 @@ def _compare(title: str, ones: list[Trained], others: list[Trained]) -> list[Row
         size = abs(float(difference.mean())) / deviation if deviation else float(difference.any())
         rows.append(Row(quantity=f"{title}: {name}", value=spread(difference), unit=unit))
         rows.append(
-            Row(quantity=f"... mean over the seeds' spread: {name}", value=exact(size), at_most=1)
+            Row(quantity=f"... mean over the seeds' spread: {name}", value=exact(size), at_most=1.0)
         )
     return rows
 

@@ -4,13 +4,14 @@ import multiprocessing as mp
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 
 from .timing import Contestant, Work, timed
 
 
+@runtime_checkable
 class Recipe(Protocol):
     """Says how to build a piece of work; it can be sent to another process."""
 

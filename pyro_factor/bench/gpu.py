@@ -15,7 +15,7 @@ from .step import seconds, step_times
 from .steps import Way
 from .timing import spread
 
-STEP = Row(quantity="a step of 64×16 frames", value=None, unit="ms", at_most=4)
+STEP = Row(quantity="a step of 64×16 frames", value=None, unit="ms", at_most=4.0)
 PYRO = Row(quantity="ours over by hand with our settings", value=None, at_most=1.03)
 DEFAULTS = Row(quantity="by hand, PyTorch's defaults, over ours", value=None)
 CLIPS = Row(quantity="drawing clips over a step", value=None, at_most=0.03)

@@ -26,7 +26,7 @@ def quickstart_memory(sizes: Sizes, track: Track) -> list[Row]:
         command = [sys.executable, "-m", "pyro_factor", *words, "--folder", f"{folder}/run"]
         (peak,) = track((_peak_of(command) for _ in range(1)), 1, "A whole process's memory")
     quantity = f"peak memory of `pyro-factor {sizes.command}`"
-    return [Row(quantity=quantity, value=exact(peak), unit="GB", at_most=3)]
+    return [Row(quantity=quantity, value=exact(peak), unit="GB", at_most=3.0)]
 
 
 def step_memory(recipe: Recipe) -> float:

@@ -32,7 +32,7 @@ def startup(sizes: Sizes, track: Track) -> list[Row]:
             quantity=f"{name} beyond import torch",
             value=spread(times[name] - torch),
             unit="s",
-            at_most=1,
+            at_most=1.0,
         )
         for name in BEYOND
     ]

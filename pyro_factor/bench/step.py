@@ -23,7 +23,7 @@ def step(sizes: Sizes, track: Track) -> list[Row]:
         Row(
             quantity="by hand, PyTorch's defaults, over ours",
             value=spread(default / ours),
-            at_least=3 if low else 1.5,
+            at_least=3.0 if low else 1.5,
         ),
         Row(
             quantity="by hand, PyTorch's defaults, over ours in float32",
@@ -44,7 +44,7 @@ def estimators(sizes: Sizes, track: Track) -> list[Row]:
     ways = {f"{name}, a step": Way(sizes=sizes, elbo=name) for name in ("analytic", "trace")}
     times = turns(ways, sizes, track, "Estimators")
     analytic, trace = times.values()
-    ratio = Row(quantity="analytic over Trace_ELBO", value=spread(analytic / trace), at_most=1)
+    ratio = Row(quantity="analytic over Trace_ELBO", value=spread(analytic / trace), at_most=1.0)
     return [ratio, *seconds(times)]
 
 

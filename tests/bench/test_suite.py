@@ -97,7 +97,7 @@ def test_bad_input_is_refused_before_anything_is_measured(tmp_path, capsys):
 
 
 def result(name, value):
-    row = Row(quantity="q", value=value and exact(value), at_most=2)
+    row = Row(quantity="q", value=value and exact(value), at_most=2.0)
     given = {"title": "T", "note": "N", "machine": {"processor": "P"}, "command": "c"}
     return Result(name=name, finished="2026-01-01", seconds=1.0, rows=(row,), **given)
 
@@ -110,10 +110,10 @@ def test_new_results_replace_old_ones_but_empty_ones_do_not():
 
 
 def test_goals_are_met_missed_or_open():
-    row = Row(quantity="q", value=Estimate(1.5, 1, 2), at_most=1, at_least=None)
+    row = Row(quantity="q", value=Estimate(1.5, 1, 2), at_most=1.0, at_least=None)
     assert (row.goal, row.met) == ("at most 1", False)
-    assert Row(quantity="q", value=Estimate(3, 3, 3), at_least=3).met
-    assert Row(quantity="q", value=None, at_least=3).met is None
+    assert Row(quantity="q", value=Estimate(3, 3, 3), at_least=3.0).met
+    assert Row(quantity="q", value=None, at_least=3.0).met is None
     assert Row(quantity="q", value=exact(1)).met is None
 
 
