@@ -1,6 +1,7 @@
 """Flags from a plain dataclass, for scripts that run where no library parses them."""
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -38,8 +39,6 @@ def parse(
 
 def find_package() -> None:
     """Let a script import the package beside it, and stand-ins for libraries that aren't there."""
-    import sys
-
     here = Path(__file__).resolve().parent
     sys.path.insert(0, str(here.parent))
     sys.path.append(str(here / "standins"))
