@@ -39,7 +39,7 @@ def growth(sizes: Sizes, track: Track) -> list[Row]:
     return rows
 
 
-def exponents(points: Sequence[float], values: Float[np.ndarray, "points repetitions"]) -> Estimate:
+def exponents(points: Sequence[int], values: Float[np.ndarray, "points repetitions"]) -> Estimate:
     """The exponent k of values ∝ points^k, fitted to the logarithms round by round."""
     x = np.log(np.asarray(points, float))
     y = np.log(values)

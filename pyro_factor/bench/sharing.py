@@ -45,7 +45,7 @@ def sharing(sizes: Sizes, track: Track, device: str) -> list[Row]:
     training = Training(Way(sizes=sizes, device=device), sizes.process_steps)
     recipes = {str(i): training for i in range(max(sizes.processes))}
     repetitions = max(1, sizes.repetitions // 3)
-    with contestants(recipes, sizes.apart) as found:
+    with contestants(recipes, apart=True) as found:
         every = list(found.values())
         groups = {str(k): timed(_together(every[:k])) for k in sizes.processes}
         times = take_turns(groups, repetitions, track=track, title="Processes")
