@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 from pyro.nn import PyroModule
 from torch import nn
@@ -14,7 +15,9 @@ class Registering(PyroModule):
 
     def network(self, name: str) -> nn.Module:
         """One of its networks, its weights registered with Pyro unless within `unregistered`."""
-        return getattr(self, name) if self.registers else self.get_submodule(name)
+        # Pyro registers whatever is read as an attribute
+        held = getattr(self, name) if self.registers else self._modules[name]
+        return cast(nn.Module, held)
 
 
 @contextmanager
