@@ -43,7 +43,7 @@ class VideoModel(Registering):
         """
         check_videos(videos, self.images)
         num_videos, num_frames = videos.shape[:2]
-        sample = self.reader.sampler(num_frames, like=next(self.decoder.parameters()))
+        sample = self.reader.sampler(num_frames, like=next(self.network("decoder").parameters()))
         with self.reader.clips(num_videos, num_frames):
             with poutine.scale(scale=self.beta):
                 h = sample()
