@@ -51,3 +51,17 @@ def test_a_copy_would_be_seen():
     with FakeTensorMode(), Copies() as copies:
         torch.zeros(2).to("cuda")
     assert copies.seen
+
+
+@pytest.mark.parametrize("guide", ["independent", "smoothing"])
+def test_the_loss_is_to_the_bit_what_it_is_while_pyro_validates(guide):
+    vae, videos = small_vae(guide=guide), torch.rand(2, FRAMES, 1, SIZE, SIZE)
+    loss, found = make_estimator("analytic", 2, vae.max_plate_nesting)(vae.model, vae.guide), []
+    for validated in (True, False):
+        torch.manual_seed(0)
+        vae.zero_grad()
+        with pyro.validation_enabled(validated):
+            value = loss(videos)
+        value.backward()
+        found.append([value.detach(), *(p.grad for p in vae.parameters())])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
