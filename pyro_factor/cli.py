@@ -11,6 +11,7 @@ import tyro
 from tyro.conf import Positional, subcommand
 
 from . import flags
+from .bench.command import Bench
 from .config import read_config
 from .errors import report, require
 from .posterior.command import Posterior
@@ -247,6 +248,7 @@ def _parsed(arguments: Sequence[str] | None, train: Train) -> Any:
         | Annotated[Variance, subcommand("variance")]
         | Annotated[Race, subcommand("race")]
         | Annotated[Reproduce, subcommand("reproduce")]
+        | Annotated[Bench, subcommand("bench")]
     )
     about = "Factored temporal priors for video VAEs."
     return tyro.cli(commands, prog="pyro-factor", description=about, args=arguments)

@@ -173,6 +173,9 @@ class TrainingConfig(Section):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="bfloat16 autocast: auto uses it where the hardware has it."
     )
+    deterministic: bool = Field(
+        default=False, description="On a GPU, the same bits every time, more slowly."
+    )
     checkpoint_every: int = Field(
         default=1_000, gt=0, description="Iterations between checkpoints."
     )

@@ -6,15 +6,13 @@ Stand-ins for the other libraries lie in `standins`, at the end of the path: an 
 used instead. They hold what training and scoring need, and no more.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-sys.path.append(str(HERE / "standins"))
+from parsing import find_package, parse
+
+find_package()
 
 from pyro_factor.errors import report  # noqa: E402
 from pyro_factor.reproduction.command import Reproduce  # noqa: E402
@@ -25,21 +23,7 @@ ONE = {"max_minutes": float} | dict.fromkeys(("data_root", "chairs_root", "ledge
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command, and return its exit code."""
-    return report(_parse(arguments))
-
-
-def _parse(arguments: Sequence[str] | None) -> Reproduce:
-    parser = argparse.ArgumentParser(description=Reproduce.__doc__)
-    for field in fields(Reproduce):
-        flag = "--" + field.name.replace("_", "-")
-        if field.name in SEVERAL:
-            parser.add_argument(flag, nargs="+", type=SEVERAL[field.name], default=field.default)
-        elif isinstance(field.default, bool):
-            parser.add_argument(flag, action="store_true")
-        else:
-            parser.add_argument(flag, type=ONE.get(field.name, str), default=field.default)
-    given = vars(parser.parse_args(arguments))
-    return Reproduce(**{k: tuple(v) if k in SEVERAL else v for k, v in given.items()})
+    return report(parse(Reproduce, arguments, ONE, SEVERAL))
 
 
 if __name__ == "__main__":

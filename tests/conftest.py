@@ -7,6 +7,7 @@ hook = install_import_hook("pyro_factor", "beartype.beartype")
 import pyro  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
+from bare import make_bare  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 # a busy machine is no failure
@@ -35,3 +36,9 @@ def float64():
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory):
+    """A folder with an environment of torch, Pyro and scikit-learn alone, and a checkout."""
+    return make_bare(tmp_path_factory.mktemp("bare"))

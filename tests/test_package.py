@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 # room -> the rooms it may not import
-STUDIES = {"variance", "posterior", "reproduction", "cli"}
+STUDIES = {"variance", "posterior", "reproduction", "bench", "cli"}
 FORBIDDEN = {
     "data": {"models", "inference", "evaluation", *STUDIES},
     "models": {"data", "inference", "evaluation", *STUDIES},
@@ -21,6 +21,7 @@ FORBIDDEN = {
     "variance": STUDIES - {"variance"},
     "posterior": STUDIES - {"posterior"},
     "reproduction": STUDIES - {"reproduction"},
+    "bench": STUDIES - {"bench", "reproduction"},
 }
 
 

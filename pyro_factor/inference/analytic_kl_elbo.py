@@ -11,6 +11,8 @@ from pyro.infer import ELBO
 from pyro.infer.enum import get_importance_trace
 from pyro.infer.util import torch_item
 from pyro.poutine import Trace
+from pyro.poutine.messenger import Messenger
+from pyro.poutine.util import is_validation_enabled
 from torch import Tensor
 
 from ..models.errors import InvalidPairError
@@ -171,6 +173,8 @@ class AnalyticKL_ELBO(ELBO):
     ) -> tuple[Trace, Trace]:
         if self.noise != "independent":
             guide = SpreadDraws(self.noise)(guide)
+        if not (self._needs_gradients or is_validation_enabled() or _is_handler(guide)):
+            return _observed_alone(model, guide, args, kwargs)
         traces = get_importance_trace("flat", self.max_plate_nesting, model, guide, args, kwargs)
         fixed = [s for s in latent_sites(traces[1]).values() if not s["value"].requires_grad]
         if not (fixed and self._needs_gradients):
@@ -189,6 +193,20 @@ class AnalyticKL_ELBO(ELBO):
             if not known:
                 check_jointly_gaussian(model, guide, args, kwargs)
             checked[guide].add(model)
+
+
+def _is_handler(guide: Callable) -> bool:
+    return isinstance(poutine.unwrap(guide), Messenger)
+
+
+def _observed_alone(
+    model: Callable, guide: Callable, args: tuple, kwargs: dict
+) -> tuple[Trace, Trace]:
+    """`get_importance_trace`, of whose log-densities only those of what is observed are needed."""
+    guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)
+    model_trace = poutine.trace(poutine.replay(model, guide_trace)).get_trace(*args, **kwargs)
+    model_trace.compute_log_prob(lambda name, site: site["is_observed"])
+    return model_trace, guide_trace
 
 
 def _latent_terms(model: Any, drawn: Sites, copies: int, args: tuple, kwargs: dict) -> Terms:

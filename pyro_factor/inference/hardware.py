@@ -1,5 +1,9 @@
 """Where a model runs, and in which precision."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from ..errors import InputError, require
@@ -39,3 +43,23 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
         fast = device.type == "cpu" and any(getattr(torch.cpu, check, bool)() for check in checks)
     return torch.bfloat16 if fast else torch.float32
+
+
+@contextmanager
+def determinism(wanted: bool) -> Iterator[None]:
+    """Have a GPU use only operations that give the same bits every time, if wanted.
+
+    Raises:
+        RuntimeError: Within, from PyTorch, at an operation that has no such form.
+    """
+    if not wanted:
+        yield
+        return
+    # cuBLAS reads it when it is first used
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)

@@ -16,7 +16,7 @@ from ..errors import StorageError, TimeUp, TrainingDiverged, TrainingInterrupted
 from ..files import explained
 from ..models.video_vae import VideoVAE
 from .checkpoint import Checkpoint, weights, write_checkpoint
-from .hardware import name_precision
+from .hardware import determinism, name_precision
 from .interrupts import deferred_interrupt
 from .metrics import Metrics, NonFinite
 from .progress import Progress
@@ -77,6 +77,7 @@ class Session:
         with (
             torch.random.fork_rng(devices),
             torch.backends.cudnn.flags(enabled=True, deterministic=True),
+            determinism(self.config.deterministic),
             pyro.settings.context(module_local_params=True),
             Progress(self.folder, self.saved, self.config.iterations, show) as progress,
             deferred_interrupt() as interrupted,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..config import TrainingConfig
 from ..data import VideoData
+from ..models.registration import unregistered
 from ..models.video_vae import VideoVAE
 from .estimators import make_estimator
 from .hardware import choose_precision
@@ -63,6 +64,7 @@ class Trainer:
         with (
             torch.autocast(self.device.type, torch.bfloat16, enabled=low),
             outputs(self.vae.guide.encoder) as encoded,
+            unregistered(self.vae.guide, self.vae.model),
         ):
             loss = self.loss(videos) / len(videos)
         penalties = {}

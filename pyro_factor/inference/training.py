@@ -16,7 +16,7 @@ from ..models.video_vae import VideoVAE
 from .allocator import keep_freed_memory
 from .checkpoint import Checkpoint, restore
 from .estimators import make_estimator
-from .hardware import choose_device
+from .hardware import choose_device, determinism
 from .metrics import read_rows
 from .runs import (
     Run,
@@ -49,6 +49,7 @@ def train(
     seed: int = DEFAULTS.seed,
     device: str = DEFAULTS.device,
     precision: str = DEFAULTS.precision,
+    deterministic: bool = DEFAULTS.deterministic,
     checkpoint_every: int = DEFAULTS.checkpoint_every,
     log_every: int = DEFAULTS.log_every,
     keep: Sequence[int] = DEFAULTS.keep,
@@ -77,6 +78,7 @@ def train(
         seed: Seed of the clips and the latent draws.
         device: "auto", "cpu", "cuda" or "cuda:1".
         precision: "auto", "float32" or "bfloat16" (autocast).
+        deterministic: Whether a GPU is to use only operations that give the same bits every time.
         checkpoint_every: Iterations between checkpoints.
         log_every: Iterations that a row of metrics averages.
         keep: Iterations whose weights are kept beside the last checkpoint's, 0 the fresh ones;
@@ -101,7 +103,8 @@ def train(
     training["keep"] = tuple(keep)
     folder, config, where = Path(folder), describe(vae, data, training), choose_device(device)
     require(max_minutes > 0, "max_minutes", max_minutes, "give a positive number of minutes")
-    _check_clips(vae, data, config.training)
+    with determinism(deterministic):
+        _check_clips(vae, data, config.training)
     _check_factors(vae, config.training.orthogonality)
     require(not folder.is_file(), "folder", str(folder), "it is a file; name a folder")
     held = config_path(folder).exists()

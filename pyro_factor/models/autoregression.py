@@ -81,7 +81,8 @@ class GaussianAutoregression(TorchDistribution):
             self._validate_sample(value)
         # the noises h_i - Σ_k a_ik h_{i-k} are independent Normals
         noise = value - (self.coefficients * self._lagged(value)).sum(-1)
-        return Normal(0.0, self.scales, validate_args=False).log_prob(noise).sum((-2, -1))
+        centred = Normal(torch.zeros_like(self.scales), self.scales, validate_args=False)
+        return centred.log_prob(noise).sum((-2, -1))
 
     def expected_log_prob(
         self,

@@ -9,7 +9,6 @@ import inspect
 import math
 from collections.abc import Callable
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -128,4 +127,6 @@ def closed_form(prior: Callable) -> ExpectedTerms | None:
 
 
 def _square(scale: float | Tensor, like: Tensor) -> Tensor:
-    return torch.as_tensor(scale, dtype=like.dtype, device=like.device).square()
+    if isinstance(scale, Tensor):
+        return scale.to(like).square()
+    return like.new_full((), scale).square()  # made on the device, which need not wait for it

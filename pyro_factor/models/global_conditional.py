@@ -1,11 +1,13 @@
 """The exact Gaussian conditional of a prior's global draws, given the frames' draws."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .copies import Copies
 from .joint import Joint
 
 
@@ -30,7 +32,17 @@ class GlobalConditional:
 
     def loc(self, h: Float[Tensor, "*videos frames features"]) -> Float[Tensor, "*videos globals"]:
         """The conditional mean, in float64."""
-        return self.offset.to(h.device) - h.double().flatten(-2) @ self.gain.to(h.device).T
+        offset = self._copies.on(h.device, "offset", self.offset)
+        gain = self._copies.on(h.device, "gain", self.gain)
+        return offset - h.double().flatten(-2) @ gain.T
+
+    def scale_tril_like(self, h: Tensor) -> Float[Tensor, "globals globals"]:
+        """The Cholesky factor of the conditional covariance, of the codes' dtype and device."""
+        return self._copies.on(h.device, "scale_tril", self.scale_tril).to(h)
+
+    @cached_property
+    def _copies(self) -> Copies:
+        return Copies()
 
 
 def global_conditional(joint: Joint) -> GlobalConditional:

@@ -12,6 +12,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from .copies import Copies
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -84,7 +86,7 @@ class Layout:
     def take(self, h: Tensor, draw: Draw) -> Tensor:
         """Read a draw's entries off h, (*batch, N, D), in the shape it has under the plates."""
         assert draw.index is not None
-        entries = h.flatten(-2)[..., draw.index.to(h.device)]
+        entries = h.flatten(-2)[..., self._copies.on(h.device, draw.name, draw.index)]
         return entries.reshape(*h.shape[:-2], *self.padded_shape(draw))
 
     def padded_shape(self, draw: Draw) -> torch.Size:
@@ -98,7 +100,7 @@ class Layout:
         for draw in self.frame_draws:
             value = values[draw.name]
             flat.append(value.flatten(value.dim() - self.plate_nesting - draw.event_dim))
-        h = torch.cat(flat, -1)[..., self._order.to(flat[0].device)]
+        h = torch.cat(flat, -1)[..., self._copies.on(flat[0].device, "", self._order)]
         return h.unflatten(-1, (self.num_frames, self.num_features))
 
     @cached_property
@@ -113,6 +115,11 @@ class Layout:
         """Where each entry of h is among them."""
         with torch.inference_mode(False):
             return self.entries.argsort()
+
+    @cached_property
+    def _copies(self) -> Copies:
+        """The indices of draws by name, and of h without one."""
+        return Copies()
 
 
 def _stem(name: str) -> str:

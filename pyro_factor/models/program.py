@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import pyro
@@ -13,6 +13,7 @@ from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
 
 from ..errors import InputError
+from .filled_in import FilledIn
 
 Prior = Callable[..., Tensor]
 # From the values of its draws to what a program returns, and its sample sites in order.
@@ -94,8 +95,9 @@ def plain_numbers(dtype: torch.dtype, device: torch.device) -> Iterator[None]:
     """Make numbers of one dtype on one device, without autocast."""
     previous = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
+    numbers = nullcontext() if device.type == "cpu" else FilledIn(device)
     try:
-        with torch.autocast(device.type, enabled=False), device:
+        with torch.autocast(device.type, enabled=False), device, numbers:
             yield
     finally:
         torch.set_default_dtype(previous)

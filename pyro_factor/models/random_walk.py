@@ -40,7 +40,9 @@ class GaussianRandomWalk(GaussianAutoregression):
         )
         steps = step.unsqueeze(-2).expand(*step.shape[:-1], num_frames - 1, -1)
         # h_i = 1 · h_{i-1} + scale ε_i
-        super().__init__([1.0], torch.cat([first.unsqueeze(-2), steps], -2), validate_args)
+        super().__init__(
+            step.new_ones(1), torch.cat([first.unsqueeze(-2), steps], -2), validate_args
+        )
 
     @property
     def variance(self) -> Float[Tensor, "*batch frames features"]:

@@ -9,7 +9,6 @@ import pyro.distributions as dist
 import torch
 from jaxtyping import Float
 from pyro import poutine
-from pyro.nn import PyroModule
 from torch import Tensor, nn
 
 from .gaussian_conditional import GaussianConditional
@@ -19,10 +18,11 @@ from .layout import Draw, Layout
 from .networks import full_precision
 from .prior_reader import PriorReader
 from .program import plain_numbers
+from .registration import Registering
 from .videos import Videos, check_videos
 
 
-class VideoGuide(PyroModule):
+class VideoGuide(Registering):
     """q(h | x) = ∏_i N(μ(x_i), σ²(x_i)) (eq. 12), times p(g | h) for the prior's global draws g.
 
     The exact conditional of the global draws makes the Monte-Carlo and the analytic ELBO the same
@@ -54,7 +54,7 @@ class VideoGuide(PyroModule):
             InputError: The clips have another shape or range.
         """
         check_videos(videos, self.images)
-        loc, scale = map(full_precision, self.encoder(videos.flatten(0, 1)))
+        loc, scale = map(full_precision, self.network("encoder")(videos.flatten(0, 1)))
         frames = videos.shape[:2]
         return dist.Normal(loc.unflatten(0, frames), scale.unflatten(0, frames))
 
@@ -83,7 +83,7 @@ class VideoGuide(PyroModule):
         with clips, poutine.scale(scale=self.beta), plain_numbers(dtype, q.loc.device):
             h = layout.stack(self._sample_frames(layout, q))
             if conditional is not None:
-                loc, scale_tril = conditional.loc(h).to(h), conditional.scale_tril.to(h)
+                loc, scale_tril = conditional.loc(h).to(h), conditional.scale_tril_like(h)
                 sample_in_turn(layout, layout.global_draws, loc, scale_tril, exact_conditional=True)
         return h
 

@@ -5,17 +5,17 @@ from collections.abc import Mapping
 import pyro
 from jaxtyping import Float
 from pyro import poutine
-from pyro.nn import PyroModule
 from torch import Tensor, nn
 
 from .images import Images
 from .latent_posterior import LatentPosterior
 from .networks import full_precision
 from .prior_reader import PriorReader
+from .registration import Registering
 from .videos import Videos, check_videos
 
 
-class VideoModel(PyroModule):
+class VideoModel(Registering):
     """p(h) p(x | h), called on clips x of shape (B, N, C, H, W).
 
     Args:
@@ -43,7 +43,7 @@ class VideoModel(PyroModule):
         """
         check_videos(videos, self.images)
         num_videos, num_frames = videos.shape[:2]
-        sample = self.reader.sampler(num_frames, like=next(self.decoder.parameters()))
+        sample = self.reader.sampler(num_frames, like=next(self.network("decoder").parameters()))
         with self.reader.clips(num_videos, num_frames):
             with poutine.scale(scale=self.beta):
                 h = sample()
@@ -65,7 +65,7 @@ class VideoModel(PyroModule):
         self, h: Float[Tensor, "*videos frames features"]
     ) -> Float[Tensor, "*videos frames channels height width"]:
         """Decode codes, frame by frame, in at least float32: logits or means of pixels."""
-        return full_precision(self.decoder(h.flatten(0, -2))).unflatten(0, h.shape[:-1])
+        return full_precision(self.network("decoder")(h.flatten(0, -2))).unflatten(0, h.shape[:-1])
 
     def expected_log_prior(
         self, normals: Mapping[str, tuple[Tensor, Tensor]], videos: Videos

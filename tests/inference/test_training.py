@@ -296,3 +296,24 @@ def test_a_row_cut_off_by_a_crash_is_left_out(tmp_path):
     path.write_text(f"nonsense\n{json.dumps(row)}\n")
     with pytest.raises(InputError, match="damaged"):
         read_rows(path)
+
+
+def test_a_deterministic_training_asks_pytorch_for_it_and_ends_so(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    seen = []
+    update = Trainer.update
+
+    def spy(self, iteration, videos):
+        seen.append(torch.are_deterministic_algorithms_enabled())
+        return update(self, iteration, videos)
+
+    monkeypatch.setattr(Trainer, "update", spy)
+    given = {"precision": "float32", "deterministic": True}
+    torch.manual_seed(0)
+    one = small_run(tmp_path / "one", small_vae(), 3, **given)
+    torch.manual_seed(0)
+    two = small_run(tmp_path / "two", small_vae(), 3, **given)
+    assert seen == [True] * 6
+    assert not torch.are_deterministic_algorithms_enabled()
+    weights = (run.vae.state_dict() for run in (one, two))
+    assert all(torch.equal(a, b) for a, b in zip(*(w.values() for w in weights), strict=True))

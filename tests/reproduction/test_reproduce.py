@@ -1,13 +1,12 @@
 import json
-import os
 import subprocess
 import sys
-import sysconfig
 import time
 from pathlib import Path
 
 import pytest
 import torch
+from bare import run_bare
 from safetensors.torch import load_file, save
 
 from pyro_factor import cli, load
@@ -22,9 +21,6 @@ from pyro_factor.reproduction.reproduce import reproduce
 
 CELL = Cell("mnist", "factored", 4, 1)
 SLOW = Cell("mnist", "slow", 2, 1)
-# what a machine without them lacks; the script has stand-ins for what it needs
-ABSENT = ("jaxtyping", "matplotlib", "pydantic", "pyro_factor", "rich", "safetensors", "tyro")
-ABSENT += ("torchvision",)
 
 
 @pytest.fixture(autouse=True)
@@ -150,28 +146,9 @@ def test_bad_input_is_named(case):
     assert not Path("docs").exists()
 
 
-@pytest.fixture(scope="module")
-def bare(tmp_path_factory):
-    """An environment that has torch, Pyro, scikit-learn and what these need, and a checkout."""
-    folder = tmp_path_factory.mktemp("bare")
-    (folder / "site").mkdir()
-    for path in Path(sysconfig.get_path("purelib")).iterdir():
-        if path.suffix != ".pth" and not path.name.startswith(ABSENT):
-            (folder / "site" / path.name).symlink_to(path)
-    root = Path(__file__).parents[2]
-    for name in ("pyro_factor", "scripts"):
-        (folder / name).symlink_to(root / name)
-    return folder
-
-
 def test_the_script_needs_torch_pyro_and_scikit_learn_alone(bare, tmp_path):
-    environment = os.environ | {"PYTHONPATH": str(bare / "site"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-S", bare / "scripts/reproduce.py", "--schedule", "smoke"]
-
     def script(*arguments):
-        return subprocess.run(
-            [*command, *arguments], env=environment, capture_output=True, text=True, check=False
-        )
+        return run_bare(bare, "reproduce.py", "--schedule", "smoke", *arguments)
 
     missing = script("--only", "nothing")
     assert (missing.returncode, "only: got 'nothing'" in missing.stderr) == (2, True)

@@ -1,0 +1,67 @@
+"""A training step on a GPU never waits for it, held without one: on tensors that only pretend."""
+
+import pyro
+import pytest
+import torch
+from small_runs import FRAMES, SIZE, small_vae
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from pyro_factor.inference.estimators import make_estimator
+from pyro_factor.models import priors
+
+
+class Copies(TorchDispatchMode):
+    """Counts copies from the CPU to the GPU, and numbers read off the GPU."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        copied = (devices((args, kwargs)), devices(out)) == ({"cpu"}, {"cuda"})
+        if copied or "_local_scalar_dense" in str(func):
+            self.seen.append(str(func))
+        return out
+
+
+def devices(tree):
+    return {leaf.device.type for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)}
+
+
+@pytest.mark.filterwarnings("ignore:CUDA is not available")  # says autocast
+@pytest.mark.parametrize("prior", [priors.factored, priors.slow, priors.independent])
+def test_the_loss_reads_nothing_from_a_gpu_and_copies_nothing_to_it(prior, unchecked):
+    vae = small_vae(prior)
+    loss = make_estimator("analytic", 1, vae.max_plate_nesting)(vae.model, vae.guide)
+    with pyro.settings.context(module_local_params=True):
+        loss(torch.rand(2, FRAMES, 1, SIZE, SIZE))  # the first one checks the pair
+        with FakeTensorMode(allow_non_fake_inputs=True), pyro.validation_enabled(False):
+            vae.to("cuda").train()
+            videos = torch.empty(2, FRAMES, 1, SIZE, SIZE, device="cuda")
+            loss(videos)  # the second one copies what every later one uses
+            with Copies() as copies:
+                assert loss(videos).device.type == "cuda"
+    assert copies.seen == []
+
+
+def test_a_copy_would_be_seen():
+    with FakeTensorMode(), Copies() as copies:
+        torch.zeros(2).to("cuda")
+    assert copies.seen
+
+
+@pytest.mark.parametrize("guide", ["independent", "smoothing"])
+def test_the_loss_is_to_the_bit_what_it_is_while_pyro_validates(guide):
+    vae, videos = small_vae(guide=guide), torch.rand(2, FRAMES, 1, SIZE, SIZE)
+    loss, found = make_estimator("analytic", 2, vae.max_plate_nesting)(vae.model, vae.guide), []
+    for validated in (True, False):
+        torch.manual_seed(0)
+        vae.zero_grad()
+        with pyro.validation_enabled(validated):
+            value = loss(videos)
+        value.backward()
+        found.append([value.detach(), *(p.grad for p in vae.parameters())])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
