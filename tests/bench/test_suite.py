@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 import torch
 from bare import run_bare
-from pyro_factor.evaluation.track import untracked
 from small_runs import command
 
 from pyro_factor.bench.gpu import on_gpu
@@ -16,6 +15,7 @@ from pyro_factor.bench.suite import BENCHMARKS, bench
 from pyro_factor.bench.tables import render
 from pyro_factor.errors import InputError
 from pyro_factor.evaluation.intervals import Estimate
+from pyro_factor.track import untracked
 
 ROOT = Path(__file__).parents[2]
 
