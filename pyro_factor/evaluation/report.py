@@ -166,10 +166,14 @@ def _render(records: Sequence[Record], title: str) -> str:
 def _overview(records: Sequence[Record]) -> list[tuple[str, str]]:
     """Figures of all runs, as pairs of a caption and a data URI."""
     curves = {record.name: record.rows for record in records if record.rows}
+    frames = {record.name: record.config.data.num_frames for record in records}
     scores = {r.name: r.scores for r in records if r.scores and r.scores.judged}
     found = []
     if curves:
-        found.append(("The ELBO in training, nats per video", _embedded(curves_figure(curves))))
+        # the paper's VAE sees a frame where others see a clip
+        unit = "video" if len(set(frames.values())) == 1 else "frame"
+        figure = curves_figure(curves, None if unit == "video" else frames)
+        found.append((f"The ELBO in training, nats per {unit}", _embedded(figure)))
     if scores:
         found.append(("D-scores and their ceilings", _embedded(d_scores_figure(scores))))
     return found

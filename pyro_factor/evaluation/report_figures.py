@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 
 
 @styled
-def curves_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> "matplotlib.figure.Figure":
+def curves_figure(
+    runs: Mapping[str, Sequence[Mapping[str, Any]]], frames: Mapping[str, int] | None = None
+) -> "matplotlib.figure.Figure":
     """The ELBO of runs against the iteration.
 
     Args:
         runs: Rows of metrics by the name of the run.
+        frames: Frames of a video by the name of the run; with them, the ELBO is that of a frame.
 
     Returns:
         The figure; its range is that of all but the first tenth of each run's rows.
@@ -26,14 +29,16 @@ def curves_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> "matplotli
     fig = Figure(figsize=(7.5, 3.6))
     axes, late = fig.subplots(), []
     for number, (name, rows) in enumerate(runs.items()):
-        points = [(row["iteration"], row["elbo"]) for row in rows]
+        length = 1 if frames is None else frames[name]
+        points = [(row["iteration"], row["elbo"] / length) for row in rows]
         colour, marker = COLOURS[number % 6], MARKERS[number % 6]
         every = max(1, len(points) // 8)
         (line,) = axes.plot(*zip(*points, strict=True), color=colour, marker=marker, ms=4)
         line.set(label=name, markevery=every)
         late += [elbo for _, elbo in points[len(points) // 10 :]]
     margin = 0.05 * (max(late) - min(late)) or 1.0
-    axes.set(xlabel="iteration", ylabel="ELBO, nats per video")
+    unit = "video" if frames is None else "frame"
+    axes.set(xlabel="iteration", ylabel=f"ELBO, nats per {unit}")
     axes.set_ylim(min(late) - margin, max(late) + margin)
     axes.legend()
     return fig

@@ -4,13 +4,15 @@ import shutil
 from html.parser import HTMLParser
 
 import pytest
-from small_runs import command, small_run, small_vae
+from small_runs import SIZE, command, small_data, small_run, small_vae
 
 from pyro_factor.errors import InputError
 from pyro_factor.evaluation import evaluate, figures
 from pyro_factor.evaluation.report import write_report
+from pyro_factor.evaluation.report_figures import curves_figure
 from pyro_factor.evaluation.results import scores_path
 from pyro_factor.evaluation.tables import score_listings
+from pyro_factor.models import VideoVAE, priors
 
 REFERENCES = {"src", "href", "srcset", "poster", "action", "data", "style"}
 
@@ -107,3 +109,21 @@ def test_bad_input_is_named(folder, tmp_path):
     with pytest.raises(InputError, match="damaged"):
         write_report([damaged])
     assert not (damaged / "report.html").exists()
+
+
+def test_clips_of_different_lengths_are_compared_by_the_frame():
+    rows = [{"iteration": n, "elbo": -160.0 / n} for n in (10, 20, 30)]
+    runs = {"clips": rows, "frames": [row | {"elbo": row["elbo"] / 16} for row in rows]}
+    (axes,) = curves_figure(runs, {"clips": 16, "frames": 1}).axes
+    clips, frames = (line.get_ydata() for line in axes.lines)
+    assert list(clips) == list(frames) == [row["elbo"] / 16 for row in rows]
+    assert axes.get_ylabel() == "ELBO, nats per frame"
+    (axes,) = curves_figure(runs).axes
+    assert list(axes.lines[0].get_ydata()) == [row["elbo"] for row in rows]
+
+
+def test_the_page_says_of_what_the_elbo_is(folder, tmp_path):
+    vae = VideoVAE(priors.independent, 1, image_shape=(1, SIZE, SIZE), channels=(4, 8), hidden=16)
+    other = small_run(tmp_path / "single", vae, 2, data=small_data().replace(num_frames=1))
+    page = Page(write_report([folder, other.folder], tmp_path / "page.html").read_text("utf-8"))
+    assert "The ELBO in training, nats per frame" in page.words
