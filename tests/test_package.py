@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 # room -> the rooms it may not import
-STUDIES = {"variance", "posterior", "reproduction", "bench", "cli"}
+STUDIES = {"variance", "posterior", "reproduction", "bench", "cli", "commands"}
 FORBIDDEN = {
     "data": {"models", "inference", "evaluation", *STUDIES},
     "models": {"data", "inference", "evaluation", *STUDIES},
