@@ -187,7 +187,12 @@ def _section(record: Record) -> dict[str, Any]:
     if not images:
         missing.append(f"No figures yet: pyro-factor figures {folder}")
     parts = record.config.model_dump(mode="json")
-    config = [(f"{part}.{key}", value) for part in PARTS for key, value in parts[part].items()]
+    config = [
+        (f"{part}.{key}", value)
+        for part in PARTS
+        for key, value in parts[part].items()
+        if (part, key) not in PATHS
+    ]
     return {
         "name": record.name,
         "listings": _listings(record),
@@ -205,6 +210,7 @@ def _listings(record: Record) -> list[Listing]:
 
 
 PARTS = ("data", "model", "training")
+PATHS = {("data", "root"), ("data", "labels")}  # of this machine: no part of a page for others
 
 
 def _images(folder: Path) -> list[tuple[str, str]]:

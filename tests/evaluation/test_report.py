@@ -1,5 +1,6 @@
 """The report, parsed as a browser would."""
 
+import json
 import shutil
 from html.parser import HTMLParser
 
@@ -127,3 +128,12 @@ def test_the_page_says_of_what_the_elbo_is(folder, tmp_path):
     other = small_run(tmp_path / "single", vae, 2, data=small_data().replace(num_frames=1))
     page = Page(write_report([folder, other.folder], tmp_path / "page.html").read_text("utf-8"))
     assert "The ELBO in training, nats per frame" in page.words
+
+
+def test_a_page_tells_nobody_where_the_data_lie(folder, tmp_path):
+    moved = tmp_path / "moved"
+    shutil.copytree(folder, moved)
+    described = json.loads((moved / "config.json").read_text())
+    described["data"]["root"] = "/home/somebody/digits"
+    (moved / "config.json").write_text(json.dumps(described))
+    assert "somebody" not in write_report([moved]).read_text(encoding="utf-8")
