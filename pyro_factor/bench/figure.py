@@ -43,7 +43,7 @@ def _ratios(axes: "matplotlib.axes.Axes", rows: Sequence[Row]) -> None:
     """Medians between quartiles; the goal a bar, on the side that is to be kept clear."""
     for place, row in enumerate(rows):
         value, low, high = row.value or (1, 1, 1)
-        colour = COLOURS[1] if row.met is False else COLOURS[0]
+        colour = COLOURS[1] if row.verdict == "missed" else COLOURS[0]
         axes.errorbar(
             value, place, xerr=[[value - low], [high - value]], fmt="o", ms=4, color=colour
         )

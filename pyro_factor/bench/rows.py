@@ -38,12 +38,18 @@ class Row:
         return "".join(f"{sense} {goal:g}" for sense, goal in goals.items() if goal is not None)
 
     @property
-    def met(self) -> bool | None:
-        """Whether the goal is met; None if there is none, or nothing was measured."""
+    def verdict(self) -> str:
+        """Whether the median meets the goal, or only a quartile; empty if there is none of both."""
         if self.value is None or not self.goal:
-            return None
-        low = self.at_least is None or self.value.value >= self.at_least
-        return low and (self.at_most is None or self.value.value <= self.at_most)
+            return ""
+        value, low, high = self.value
+        if self._meets(value, value):
+            return "met"
+        return "met within the spread" if self._meets(low, high) else "missed"
+
+    def _meets(self, low: float, high: float) -> bool:
+        least = self.at_least is None or high >= self.at_least
+        return least and (self.at_most is None or low <= self.at_most)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ def show(results: Sequence[Result]) -> None:
         for number, name in enumerate(HEADER):
             table.add_column(name, justify="right" if number == 1 else "left")
         for row in result.rows:
-            table.add_row(*_cells(row), style="red" if row.met is False else "")
+            table.add_row(*_cells(row), style="red" if row.verdict == "missed" else "")
         console.print(table)
     for machine in dict.fromkeys(map(describe, results)):
         console.print(f"Measured on {machine}.")
@@ -44,8 +44,8 @@ def _section(result: Result) -> Iterator[str]:
 
 
 def _cells(row: Row) -> tuple[str, str, str, str]:
-    verdict = {True: ": met", False: ": missed", None: ""}[row.met]
-    return row.quantity, _number(row), row.unit, row.goal + verdict
+    said = ": ".join(filter(None, (row.goal, row.verdict)))
+    return row.quantity, _number(row), row.unit, said
 
 
 def _number(row: Row) -> str:

@@ -104,11 +104,13 @@ def test_new_results_replace_old_ones_but_empty_ones_do_not():
 
 
 def test_goals_are_met_missed_or_open():
-    row = Row(quantity="q", value=Estimate(1.5, 1, 2), at_most=1.0, at_least=None)
-    assert (row.goal, row.met) == ("at most 1", False)
-    assert Row(quantity="q", value=exact(3.0), at_least=3.0).met
-    assert Row(quantity="q", value=None, at_least=3.0).met is None
-    assert Row(quantity="q", value=exact(1.0)).met is None
+    row = Row(quantity="q", value=Estimate(1.5, 1.1, 2), at_most=1.0)
+    assert (row.goal, row.verdict) == ("at most 1", "missed")
+    assert Row(quantity="q", value=exact(3.0), at_least=3.0).verdict == "met"
+    tied = Row(quantity="q", value=Estimate(1.001, 0.99, 1.01), at_most=1.0)
+    assert tied.verdict == "met within the spread"
+    assert not Row(quantity="q", value=None, at_least=3.0).verdict
+    assert not Row(quantity="q", value=exact(1.0)).verdict
 
 
 def test_results_are_read_back_and_rendered(tmp_path):
