@@ -104,7 +104,7 @@ def test_new_results_replace_old_ones_but_empty_ones_do_not():
 
 
 def test_goals_are_met_missed_or_open():
-    row = Row(quantity="q", value=Estimate(1.5, 1.1, 2), at_most=1.0)
+    row = Row(quantity="q", value=Estimate(1.5, 1.1, 2.0), at_most=1.0)
     assert (row.goal, row.verdict) == ("at most 1", "missed")
     assert Row(quantity="q", value=exact(3.0), at_least=3.0).verdict == "met"
     tied = Row(quantity="q", value=Estimate(1.001, 0.99, 1.01), at_most=1.0)
