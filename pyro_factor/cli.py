@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import tyro
 from tyro.conf import subcommand
@@ -18,9 +18,6 @@ from .errors import report, require
 from .posterior.command import Posterior
 from .reproduction.command import Reproduce
 from .variance.command import Race, Variance
-
-if TYPE_CHECKING:
-    pass
 
 QUICKSTART_ITERATIONS = 360  # about 4 minutes on 2 cores
 # few iterations, so a higher learning rate than the paper's, lowered before the end
