@@ -15,7 +15,6 @@ from ..data import Clips
 from ..errors import require
 from ..models import VideoVAE
 from .judge import Judge
-from .pictures import swap
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,9 @@ def measure_swaps(
 
     Returns:
         A verdict on each: `real`; `decoded`; `swapped`, whose static label is the partner's;
-        `static drawn` from the prior, and `temporal drawn`, whose other part is the clip's own.
+        `static drawn` from the prior, and `temporal drawn`, whose other part is the clip's own;
+        `static gliding` and `temporal gliding`, whose one part goes from the clip's own code to its
+        partner's while the other stays (figures 4 to 7).
 
     Raises:
         InputError: An odd number of clips.
@@ -62,16 +63,15 @@ def measure_swaps(
         drawn = vae.sample_prior(count, clips.videos.shape[1])
         rest = [column for column in range(vae.num_features) if column not in set(columns)]
         partner = static.unflatten(0, (-1, 2)).flip(1).flatten()
+        others = h.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
         made = {
             "real": (clips.videos, static, temporal),
             "decoded": (vae.decode(h), static, temporal),
-            "swapped": (
-                vae.decode(swap(h.unflatten(0, (-1, 2)), columns).flatten(0, 1)),
-                partner,
-                temporal,
-            ),
+            "swapped": (vae.decode(exchanged(h, others, columns)), partner, temporal),
             "static drawn": (vae.decode(exchanged(h, drawn, columns)), None, temporal),
             "temporal drawn": (vae.decode(exchanged(h, drawn, rest)), static, None),
+            "static gliding": (vae.decode(gliding(h, others, columns)), None, temporal),
+            "temporal gliding": (vae.decode(gliding(h, others, rest)), static, None),
         }
     return {name: verdict(judge, *each) for name, each in made.items()}
 
@@ -85,6 +85,16 @@ def exchanged(
     codes, chosen = h.clone(), list(columns)
     codes[..., chosen] = others[..., chosen]
     return codes
+
+
+def gliding(
+    h: Float[Tensor, "videos frames features"],
+    others: Float[Tensor, "videos frames features"],
+    columns: Sequence[int],
+) -> Float[Tensor, "videos frames features"]:
+    """Codes that go straight to other codes in some columns, from the first frame to the last."""
+    weight = torch.linspace(0, 1, h.shape[1], dtype=h.dtype, device=h.device)[:, None]
+    return exchanged(h, torch.lerp(h, others, weight), columns)
 
 
 def verdict(

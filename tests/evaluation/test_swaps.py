@@ -9,7 +9,7 @@ from pyro.distributions import Normal
 from pyro_factor.data import Clips
 from pyro_factor.errors import InputError
 from pyro_factor.evaluation.judge import Judge
-from pyro_factor.evaluation.swaps import entropies, exchanged, measure_swaps
+from pyro_factor.evaluation.swaps import entropies, exchanged, gliding, measure_swaps
 from pyro_factor.models import VideoVAE, priors
 
 STATIC = [0, 1, 2]
@@ -70,6 +70,24 @@ def test_a_perfect_model_swaps_what_it_should():
     assert found["temporal drawn"].static == 1
     assert found["static drawn"].static is None
     assert found["temporal drawn"].temporal is None
+    gliding_static, gliding_temporal = found["static gliding"], found["temporal gliding"]
+    assert (gliding_static.static, gliding_static.temporal) == (None, 1)
+    assert (gliding_temporal.static, gliding_temporal.temporal) == (1, None)
+
+
+def test_a_part_that_moves_with_the_other_shows_in_gliding():
+    # the columns called static hold two of the places too
+    found = measure_swaps(model(), FakeJudge(), clips(), range(5))
+    assert found["static gliding"].temporal < 0.9
+    assert found["temporal gliding"].static == 1
+
+
+def test_gliding_goes_from_a_code_to_another_frame_by_frame():
+    h, others = torch.randn(2, 3, 4), torch.randn(2, 3, 4)
+    codes = gliding(h, others, [1])
+    expected = torch.stack([h[:, 0], (h[:, 1] + others[:, 1]) / 2, others[:, 2]], 1)
+    assert torch.allclose(codes[..., 1], expected[..., 1])
+    assert torch.equal(codes[..., [0, 2, 3]], h[..., [0, 2, 3]])
 
 
 def test_swapping_nothing_keeps_the_identity_and_swapping_all_moves_the_place():
