@@ -115,9 +115,10 @@ class ModelConfig(Section):
     )
     prior_sha256: str | None = Field(default=None, description="Checksum of the prior's file.")
     beta: float = Field(default=1.0, gt=0, description="Weight of the KL term (eq. 5).")
-    guide: Literal["independent", "smoothing"] = Field(
+    guide: Literal["independent", "smoothing", "shuffling"] = Field(
         default="independent",
-        description="A Normal for every frame (eq. 12), or these combined with the prior.",
+        description="A Normal for every frame (eq. 12), these combined with the prior, or these "
+        "with static codes that are exchanged within a clip in training.",
     )
     channels: tuple[Size, ...] = Field(
         default=(16, 32, 64, 128),

@@ -9,6 +9,7 @@ from .gaussian_form import GaussianForm, gaussian_form
 from .mean_field_guide import MeanFieldGuide
 from .networks import Decoder, Encoder
 from .random_walk import GaussianRandomWalk
+from .shuffling_guide import ShufflingGuide
 from .smoothing_guide import SmoothingGuide
 from .video_vae import VideoVAE
 
@@ -24,6 +25,7 @@ __all__ = [
     "InvalidPairError",
     "MeanFieldGuide",
     "NotGaussianPrior",
+    "ShufflingGuide",
     "SmoothingGuide",
     "VideoVAE",
     "closed_form",

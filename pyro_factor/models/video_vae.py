@@ -16,12 +16,13 @@ from .latent_posterior import LatentPosterior, global_posterior, smooth
 from .networks import Decoder, Encoder, ImageShape, check_sizes
 from .prior_reader import PriorReader
 from .program import Prior, tensors_of
+from .shuffling_guide import ShufflingGuide
 from .smoothing_guide import SmoothingGuide
 from .video_guide import VideoGuide
 from .video_model import VideoModel
 
 GUIDES: Mapping[str, type[VideoGuide]] = MappingProxyType(
-    {kind.name: kind for kind in (VideoGuide, SmoothingGuide)}
+    {kind.name: kind for kind in (VideoGuide, SmoothingGuide, ShufflingGuide)}
 )
 
 
@@ -32,8 +33,9 @@ class VideoVAE(nn.Module):
         prior: Samples, and returns the per-frame code h, (..., N, D); see `models.priors`.
         num_frames: N of the clips it is usually given; model and guide accept any number.
         beta: Weight of the KL term (eq. 5).
-        guide: "independent", a Normal for every frame (eq. 12), or "smoothing", which combines
-            them with the prior's Gaussian form and so keeps the correlations between frames.
+        guide: "independent", a Normal for every frame (eq. 12); "smoothing", which combines them
+            with the prior's Gaussian form and so keeps the correlations between frames; or
+            "shuffling", which in training exchanges the static codes of a clip's frames.
         encoder: From images (M, C, H, W) to loc and scale, (M, D) each; default `Encoder`.
         decoder: From codes (M, D) to logits, or means of Gaussian pixels, (M, C, H, W);
             default `Decoder`.

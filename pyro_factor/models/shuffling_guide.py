@@ -1,0 +1,61 @@
+"""A guide that decodes each frame with the static code of another frame of its clip."""
+
+import pyro.distributions as dist
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..errors import require
+from .images import Images
+from .prior_reader import PriorReader
+from .video_guide import VideoGuide
+from .videos import Videos
+
+STATIC = "hs"
+
+
+class ShufflingGuide(VideoGuide):
+    """q(h | x) = ∏_i N(hs_i; μ(x_π(i)), σ²(x_π(i))) N(ht_i; μ(x_i), σ²(x_i)), π of each clip drawn.
+
+    In training, each frame is reconstructed with the static code of another frame, so that this can
+    hold nothing but what the frames share. For every π it is a guide of independent Normals and its
+    ELBO a bound; the static prior is exchangeable (eq. 7), so that the KL is the same for all π. In
+    evaluation mode π is the identity: the guide of eq. 12.
+
+    Args:
+        reader: The prior, read; it has a factor `hs`.
+        encoder: From images (M, C, H, W) to loc and scale, (M, D) each.
+        beta: Weight of the latent draws (eq. 5).
+        images: What a frame is.
+
+    Raises:
+        InputError: The prior has no factor `hs`.
+    """
+
+    name = "shuffling"
+
+    def __init__(
+        self, reader: PriorReader, encoder: torch.nn.Module, beta: float, images: Images
+    ) -> None:
+        super().__init__(reader, encoder, beta, images)
+        factors = reader.layout(2).factors
+        held = f"this prior's factors are {', '.join(factors)}; give one with a static factor"
+        require(STATIC in factors, "guide", self.name, f"it shuffles {STATIC}, and {held} {STATIC}")
+        self._static = factors[STATIC]
+
+    def posterior(self, videos: Videos) -> dist.Normal:
+        """Return q(h | x)."""
+        q = self.recognise(videos)
+        if not self.training:
+            return q
+        order = torch.rand(q.loc.shape[:2], device=q.loc.device).argsort(1)
+        return dist.Normal(*(reordered(part, order, self._static) for part in (q.loc, q.scale)))
+
+
+def reordered(
+    h: Float[Tensor, "videos frames features"], order: Tensor, columns: list[int]
+) -> Float[Tensor, "videos frames features"]:
+    """Take some columns of each frame from the frame of its clip that `order` names, (B, N)."""
+    moved = h.clone()
+    moved[..., columns] = h.gather(1, order[..., None].expand_as(h))[..., columns]
+    return moved
