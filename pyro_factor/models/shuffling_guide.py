@@ -2,7 +2,7 @@
 
 import pyro.distributions as dist
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..errors import require
@@ -15,12 +15,13 @@ STATIC = "hs"
 
 
 class ShufflingGuide(VideoGuide):
-    """q(h | x) = ∏_i N(hs_i; μ(x_π(i)), σ²(x_π(i))) N(ht_i; μ(x_i), σ²(x_i)), π of each clip drawn.
+    """q(h | x) = ∏_i N(hs_i; μ(x_j), σ²(x_j)) N(ht_i; μ(x_i), σ²(x_i)), j = i + s modulo N.
 
-    In training, each frame is reconstructed with the static code of another frame, so that this can
-    hold nothing but what the frames share. For every π it is a guide of independent Normals and its
-    ELBO a bound; the static prior is exchangeable (eq. 7), so that the KL is the same for all π. In
-    evaluation mode π is the identity: the guide of eq. 12.
+    In training, each frame is reconstructed with the static code of another frame, s frames on, s
+    drawn for each clip from 1 to N - 1, so that the code can hold only what the frames share. For
+    every s it is a guide of independent Normals and its ELBO a bound; the static prior is
+    exchangeable (eq. 7), so that the KL is the same for all s. In evaluation mode s is 0: the
+    guide of eq. 12.
 
     Args:
         reader: The prior, read; it has a factor `hs`.
@@ -48,14 +49,19 @@ class ShufflingGuide(VideoGuide):
         q = self.recognise(videos)
         if not self.training:
             return q
-        order = torch.rand(q.loc.shape[:2], device=q.loc.device).argsort(1)
-        return dist.Normal(*(reordered(part, order, self._static) for part in (q.loc, q.scale)))
+        num_videos, num_frames = videos.shape[:2]
+        shift = torch.randint(
+            min(1, num_frames - 1), num_frames, (num_videos,), device=q.loc.device
+        )
+        return dist.Normal(*(shifted(part, shift, self._static) for part in (q.loc, q.scale)))
 
 
-def reordered(
-    h: Float[Tensor, "videos frames features"], order: Tensor, columns: list[int]
+def shifted(
+    h: Float[Tensor, "videos frames features"], shift: Int[Tensor, "videos"], columns: list[int]
 ) -> Float[Tensor, "videos frames features"]:
-    """Take some columns of each frame from the frame of its clip that `order` names, (B, N)."""
+    """Take some columns of each frame from the one that lies so many frames further in its clip."""
+    frames = torch.arange(h.shape[1], device=h.device)
+    source = (frames + shift[:, None]) % h.shape[1]
     moved = h.clone()
-    moved[..., columns] = h.gather(1, order[..., None].expand_as(h))[..., columns]
+    moved[..., columns] = h.gather(1, source[..., None].expand_as(h))[..., columns]
     return moved

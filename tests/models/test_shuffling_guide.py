@@ -11,7 +11,7 @@ from torch import nn
 
 from pyro_factor import AnalyticKL_ELBO, VideoVAE, load, priors
 from pyro_factor.errors import InputError
-from pyro_factor.models.shuffling_guide import reordered
+from pyro_factor.models.shuffling_guide import shifted
 
 
 def shuffling(prior=priors.factored):
@@ -25,15 +25,23 @@ def videos():
     return torch.rand(VIDEOS, FRAMES, 1, 2, 2)
 
 
-def test_columns_are_taken_from_the_named_frames_of_the_same_clip():
+def test_columns_are_taken_from_frames_further_on_in_the_same_clip():
     h = torch.arange(24.0).reshape(2, 3, 4)
-    order = torch.tensor([[2, 0, 1], [0, 2, 1]])
-    found = reordered(h, order, [0, 3])
-    for clip in range(2):
-        for frame in range(3):
-            source = order[clip, frame]
+    found = shifted(h, torch.tensor([1, 2]), [0, 3])
+    for clip, sources in enumerate(([1, 2, 0], [2, 0, 1])):
+        for frame, source in enumerate(sources):
             assert found[clip, frame, [0, 3]].tolist() == h[clip, source, [0, 3]].tolist()
             assert found[clip, frame, [1, 2]].tolist() == h[clip, frame, [1, 2]].tolist()
+
+
+@pytest.mark.parametrize("num_frames", [1, 2, 5])
+def test_no_frame_keeps_its_own_static_code_unless_it_is_alone(num_frames):
+    vae = small_vae(guide="shuffling").train()
+    videos = torch.rand(8, num_frames, *vae.image_shape)
+    own = vae.guide.recognise(videos).loc
+    kept = vae.guide.posterior(videos).loc == own
+    assert kept[..., vae.factors["ht"]].all()
+    assert bool(kept[..., vae.factors["hs"]].any()) == (num_frames == 1)
 
 
 def test_static_codes_change_places_in_training_only(videos):
