@@ -16,9 +16,10 @@ from ..inference.checkpoint import read_checkpoint
 from ..inference.hardware import choose_device, choose_precision, name_precision
 from ..inference.runs import build_data, checkpoint_path
 from ..inference.training import train_described
+from .claims_page import render_claims
 from .figure import draw
 from .ledger import Ledger, Row
-from .paper import Cell, cells
+from .paper import Cell, every_cell
 from .provenance import commit, describe_device, source, versions
 from .schedules import NUM_FRAMES, SCHEDULES, check_schedule
 from .tables import render
@@ -101,7 +102,7 @@ def chosen(only: Sequence[str], seeds: Sequence[int]) -> list[Cell]:
         InputError: A pattern that fits none, a seed that is negative.
     """
     require(all(seed >= 0 for seed in seeds), "seeds", tuple(seeds), "give 0 or more")
-    every = cells(tuple(seeds))
+    every = every_cell(tuple(seeds))
     for pattern in only:
         known = any(fnmatch(cell.name, pattern) for cell in every)
         require(known, "only", pattern, f"no cell has such a name; one is {every[0].name}")
@@ -114,10 +115,11 @@ def run_folder(runs: str | Path, schedule: str, cell: Cell) -> Path:
 
 
 def write_tables(ledger: Ledger) -> Path:
-    """Render tables.md, and its figure where matplotlib is installed, beside the ledger."""
+    """Render tables.md and claims.md, and a figure if matplotlib is there, beside the ledger."""
     rows, path = ledger.rows(), ledger.path.with_name("tables.md")
-    with atomic(path) as temporary:
-        temporary.write_text(render(rows), encoding="utf-8")
+    for name, page in (("tables.md", render(rows)), ("claims.md", render_claims(rows))):
+        with atomic(path.with_name(name)) as temporary:
+            temporary.write_text(page, encoding="utf-8")
     if find_spec("matplotlib"):
         draw(rows, path.with_name("tables.png"))
     return path

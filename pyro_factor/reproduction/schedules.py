@@ -5,7 +5,7 @@ from typing import Any
 
 from ..config import Config, make_config
 from ..errors import require
-from .paper import Cell
+from .paper import VARIANCE, Cell
 
 NUM_FRAMES = 16
 
@@ -41,7 +41,11 @@ class Schedule:
             The description; the data's root is left to the default.
         """
         single = cell.prior == "independent"
-        halves = {"static": cell.features // 2, "temporal": cell.features // 2}
+        arguments: dict[str, int | float] = {"features": cell.features}
+        if cell.prior == "factored":
+            arguments = dict.fromkeys(("static", "temporal"), cell.features // 2)
+        if cell.variance != VARIANCE:
+            arguments |= dict.fromkeys(("static_scale", "temporal_scale"), cell.variance**0.5)
         frames = {"num_frames": 1 if single else NUM_FRAMES}
         chairs = {"source": "chairs", "num_chairs": self.chairs}
         digits = {"source": self.source or cell.dataset}
@@ -49,7 +53,7 @@ class Schedule:
             (chairs if cell.dataset == "chairs" else digits) | frames,
             {
                 "prior": cell.prior,
-                "prior_args": halves if cell.prior == "factored" else {"features": cell.features},
+                "prior_args": arguments,
                 "beta": float(cell.beta),
             },
             {

@@ -64,6 +64,14 @@ def values(
     ]
 
 
+def average(
+    rows: Iterable[Row], column: Column, prior: str, beta: int, schedule: str, classifier: str
+) -> float | None:
+    """The mean of our numbers over seeds; None if there is none."""
+    found = values(rows, column, prior, beta, schedule, classifier)
+    return float(np.mean(found)) if found else None
+
+
 def _table(column: Column, names: Sequence[str], rows: Sequence[Row]) -> str:
     header = ["model", "β", "paper"]
     header += [f"{name}, {judge}" for name, judge in product(names, CLASSIFIERS.values())]
