@@ -28,7 +28,7 @@ class Row:
         source: Checksum of the package's files.
         finished: When, in UTC.
         seconds: Of training.
-        scores: As in the run's scores.json.
+        scores: As in the run's scores.json, and under "decoded" as in its decoded.json.
     """
 
     schedule: str

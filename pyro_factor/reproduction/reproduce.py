@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 from importlib.util import find_spec
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from ..errors import InUse, TimeUp, TrainingDiverged, require
 from ..evaluation import evaluate
+from ..evaluation.decoded import measure_decoded
+from ..evaluation.figures import figures
 from ..files import atomic
 from ..inference.checkpoint import read_checkpoint
 from ..inference.hardware import choose_device, choose_precision, name_precision
@@ -43,6 +46,7 @@ def reproduce(
 ) -> list[Row]:
     """Train and score what is missing, cell after cell; add each to the ledger as it is done.
 
+    Decoded clips of the factored prior are judged too, and each cell's figures drawn.
     A cell that was begun goes on; one that another process is at is left to it. The tables are
     rendered anew after each.
 
@@ -140,7 +144,13 @@ def _row(
     made_by = commit(), source()
     folder = run_folder(runs, schedule, cell)
     run = train_described(config, folder, data=data, max_minutes=minutes, progress=progress)
-    scores = evaluate(run, num_frames=NUM_FRAMES, clips=plan.clips, progress=progress)
+    scores = evaluate(run, num_frames=NUM_FRAMES, clips=plan.clips, progress=progress).record()
+    if cell.prior == "factored":
+        judge = {"clips": plan.judged_clips, "iterations": plan.judge_iterations}
+        decoded = measure_decoded(run, run.vae.factors["hs"], progress=progress, **judge)
+        scores["decoded"] = asdict(decoded)
+    if plan.in_tables and find_spec("matplotlib"):
+        figures(run)
     where = choose_device(device)
     precision = name_precision(choose_precision(config.training.precision, where))
     description = config.model_dump(mode="json")
@@ -156,5 +166,5 @@ def _row(
         source=made_by[1],
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(read_checkpoint(checkpoint_path(run.folder)).seconds, 1),
-        scores=scores.record(),
+        scores=scores,
     )

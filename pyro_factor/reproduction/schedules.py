@@ -18,6 +18,8 @@ class Schedule:
         iterations: Steps of Adam.
         videos: Clips of 16 frames in a batch; the VAE, which knows no clips, gets as many frames.
         clips: Clips to fit the classifiers on, and to score on.
+        judge_iterations: Steps that the judge of decoded clips is trained for.
+        judged_clips: Decoded clips that it judges.
         source: Stands in for the cell's digits.
         chairs: How many chairs are generated for cells of chairs.
         in_tables: Whether its scores are results.
@@ -26,6 +28,8 @@ class Schedule:
     iterations: int
     videos: int
     clips: int = 1_200  # the paper's 19,200 frames
+    judge_iterations: int = 1_000
+    judged_clips: int = 256
     source: str | None = None
     chairs: int = 2_000
     in_tables: bool = True
@@ -69,7 +73,7 @@ class Schedule:
 SCHEDULES = {
     "paper": Schedule(iterations=30_000, videos=64),
     "short": Schedule(iterations=2_000, videos=16),
-    "smoke": Schedule(2, 2, clips=40, source="embedded", chairs=30, in_tables=False),
+    "smoke": Schedule(2, 2, 40, 2, 4, source="embedded", chairs=30, in_tables=False),
 }
 
 

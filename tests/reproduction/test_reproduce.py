@@ -38,12 +38,14 @@ def test_what_is_missing_is_done_and_no_more(tmp_path, capsys):
     assert run("--only", CELL.name, SLOW.name) == 0
     (first, second) = Ledger(module.LEDGER).rows()
     assert [first.cell, second.cell] == [CELL, SLOW]
-    assert first.scores == json.loads(
-        (module.run_folder(module.RUNS, "smoke", CELL) / "scores.json").read_text()
-    )
+    folder = module.run_folder(module.RUNS, "smoke", CELL)
+    written = [json.loads((folder / f"{name}.json").read_text()) for name in ("scores", "decoded")]
+    assert first.scores == written[0] | {"decoded": written[1]}
+    assert "decoded" not in second.scores
     assert first.versions["torch"] == torch.__version__.partition("+")[0]
     assert first.config["data"]["root"] is None
-    tables = [Path("docs/reproduction", name) for name in ("tables.md", "tables.png")]
+    pages = ("tables.md", "tables.png", "claims.md")
+    tables = [Path("docs/reproduction", name) for name in pages]
     assert all(path.exists() for path in tables)
     assert load(module.run_folder(module.RUNS, "smoke", CELL)).factors.keys() == {"hs", "ht"}
     capsys.readouterr()
