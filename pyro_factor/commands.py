@@ -38,15 +38,39 @@ class Evaluate:
     """Which digits, chairs or clips to score on."""
     images: bool = False
     """Judge decoded test clips too: swaps, reconstructions, frames that were not seen."""
+    kept: bool = False
+    """Score every iteration whose weights were kept instead, and draw the curves."""
     data_root: DataRoot = None
     device: Device = "auto"
 
     def __call__(self) -> None:
         """Run the command."""
+        if self.kept:
+            self._through_training()
+            return
         run = _load(self.run, self.device, self.data_root)
         scores = score(run, num_frames=self.frames, clips=self.clips, split=self.split)
         if self.images:
             _judge(run, scores, self.frames)
+
+    def _through_training(self) -> None:
+        from rich.console import Console
+
+        from .evaluation import through_training as curve
+        from .evaluation.style import save
+        from .evaluation.tables import tables
+
+        given = {} if self.clips is None else {"clips": self.clips}
+        moments = curve.through_training(
+            self.run,
+            split=self.split,
+            num_frames=self.frames,
+            data_root=self.data_root,
+            device=self.device,
+            **given,
+        )
+        Console().print(tables(curve.moments_listings(moments)))
+        print(save(curve.moments_figure(moments), self.run / "figures" / "kept.png"))
 
 
 @dataclass(frozen=True, kw_only=True)

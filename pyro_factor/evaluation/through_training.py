@@ -1,0 +1,195 @@
+"""Scores through a training: of every iteration whose weights a run kept, and of its last."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from ..errors import InputError, require
+from ..files import atomic
+from ..inference.hardware import choose_device
+from ..inference.runs import Run, kept_iterations, load_run
+from ..models import VideoVAE, closed_forms
+from .evaluate import evaluate
+from .gather import TEST_STREAM, evaluating, stream
+from .results import Judgement
+from .style import COLOURS, MARKERS, styled
+from .tables import ACCURACIES, CLASSIFIERS, Listing
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+
+CLIPS = 400
+TERMS = {"static": "hs", "temporal": "ht"}  # the draws whose columns a term of E_q[log p(h)] is of
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a model was worth at an iteration.
+
+    Args:
+        iteration: Completed iterations.
+        elbo: At β = 1, nats per video.
+        reconstruction: Its first term.
+        nats: KL(q ‖ p) of each factor, nats per video; empty where the prior has no such terms.
+        spread: Standard deviation of the guide's means over frames, the mean over each factor's
+            features.
+        accuracies: By classifier, the four accuracies and "d_score"; empty without labels.
+    """
+
+    iteration: int
+    elbo: float
+    reconstruction: float
+    nats: Mapping[str, float]
+    spread: Mapping[str, float]
+    accuracies: Mapping[str, Mapping[str, float]]
+
+
+def through_training(
+    folder: str | Path,
+    *,
+    split: str = "validation",
+    num_frames: int | None = None,
+    clips: int = CLIPS,
+    seed: int = 0,
+    data_root: str | Path | None = None,
+    device: str = "auto",
+    progress: bool = True,
+) -> list[Moment]:
+    """Score every iteration whose weights were kept, and the last, on the same clips.
+
+    Args:
+        folder: The run folder; train with `keep`.
+        split: Which part of the data to score on; validation unless the choice is made.
+        num_frames: Frames in a clip; the model's own number unless given.
+        clips: Clips to fit classifiers on, and to score on.
+        seed: Seed of the clips.
+        data_root: Where the data are now, if not where they were in training.
+        device: "auto", "cpu", "cuda" or "cuda:1".
+        progress: Whether to show progress.
+
+    Returns:
+        A moment for each iteration, also written to the run folder: kept.json.
+
+    Raises:
+        InputError: No weights were kept, or what `evaluate` raises.
+    """
+    folder = Path(folder)
+    kept = kept_iterations(folder)
+    require(bool(kept), "folder", str(folder), "it kept no weights; train with keep")
+    last = load_run(folder, data_root=data_root)
+    runs = [load_run(folder, data_root=data_root, iteration=i) for i in kept if i < last.iteration]
+    options = {"split": split, "num_frames": num_frames, "clips": clips, "seed": seed}
+    for run in [*runs, last]:
+        run.vae.to(choose_device(device))
+    moments = [_moment(run, options, progress) for run in [*runs, last]]
+    with atomic(kept_scores_path(folder)) as temporary:
+        lines = json.dumps([asdict(moment) for moment in moments], indent=2)
+        temporary.write_text(lines + "\n", encoding="utf-8")
+    return moments
+
+
+def kept_scores_path(folder: Path) -> Path:
+    """Where the scores through a training lie."""
+    return folder / "kept.json"
+
+
+def factor_nats(vae: VideoVAE, videos: Tensor) -> dict[str, float]:
+    """KL(q ‖ p) of each factor of the paper's priors, nats per video (eqs. 13-18)."""
+    q, factors = vae.encode(videos), vae.factors
+    found = {}
+    for term, expected in vae.model.reader.expected_log_prior(q.loc, q.scale).items():
+        if TERMS.get(term) in factors:
+            columns = factors[TERMS[term]]
+            kl = -closed_forms.entropy(q.scale[..., columns]) - expected
+            found[TERMS[term]] = kl.mean().item()
+    return found
+
+
+def _moment(run: Run, options: Mapping[str, object], progress: bool) -> Moment:
+    scores = evaluate(run, write=False, progress=progress, **options)  # type: ignore[arg-type]
+    frames, vae = scores.num_frames, run.vae
+    with evaluating(vae, scores.seed) as device:
+        data = run.data.replace(num_frames=frames).scoring(scores.data_split)[1]
+        videos = data.batch(scores.clips, stream(scores.seed, TEST_STREAM, device)).videos
+        nats, loc = factor_nats(vae, videos), vae.encode(videos).loc.flatten(0, 1)
+        spread = {name: loc[:, held].std(0).mean().item() for name, held in vae.factors.items()}
+    judged = {name: _accuracies(one) for name, one in scores.judged.items()}
+    terms = scores.terms
+    return Moment(
+        run.iteration, scores.elbo, terms.get("reconstruction", scores.elbo), nats, spread, judged
+    )
+
+
+def _accuracies(judgement: Judgement) -> dict[str, float]:
+    found = judgement.accuracies
+    return {name: getattr(found, name) for name in ACCURACIES} | {"d_score": found.d_score}
+
+
+def moments_listings(moments: Sequence[Moment]) -> list[Listing]:
+    """Scores through a training as tables of words: of each classifier, then nats."""
+    listings = [
+        Listing(
+            f"Through the training, {title}",
+            ("iteration", "s→s", "s→t", "t→t", "t→s", "D"),
+            [
+                (
+                    f"{moment.iteration:,}",
+                    *(f"{moment.accuracies[judge][name]:.3f}" for name in ACCURACIES),
+                    f"{moment.accuracies[judge]['d_score']:.2f}",
+                )
+                for moment in moments
+            ],
+        )
+        for judge, title in CLASSIFIERS.items()
+        if all(judge in moment.accuracies for moment in moments)
+    ]
+    names = list(moments[0].spread)
+    header = ("iteration", "ELBO", "reconstruction", *(f"KL {n}" for n in moments[0].nats))
+    rows = [
+        (
+            f"{moment.iteration:,}",
+            f"{moment.elbo:.1f}",
+            f"{moment.reconstruction:.1f}",
+            *(f"{value:.2f}" for value in moment.nats.values()),
+            *(f"{moment.spread[name]:.2f}" for name in names),
+        )
+        for moment in moments
+    ]
+    spreads = tuple(f"std {name}" for name in names)
+    return [*listings, Listing("Nats per video, and the codes' spread", (*header, *spreads), rows)]
+
+
+@styled
+def moments_figure(moments: Sequence[Moment]) -> "matplotlib.figure.Figure":
+    """Accuracies and D-score (RBF SVM), the nats of each factor and its spread, by iteration.
+
+    Raises:
+        InputError: The clips have no labels.
+    """
+    from matplotlib.figure import Figure
+
+    if not all("rbf" in moment.accuracies for moment in moments):
+        raise InputError("moments: the clips have no labels; there are no accuracies to draw")
+    x = [moment.iteration for moment in moments]
+    curves = {
+        "accuracy, RBF SVM": {
+            label: [m.accuracies["rbf"][name] for m in moments]
+            for name, label in ACCURACIES.items()
+        },
+        "D-score, RBF SVM": {"D": [m.accuracies["rbf"]["d_score"] for m in moments]},
+        "KL, nats per video": {n: [m.nats[n] for m in moments] for n in moments[0].nats},
+        "standard deviation": {n: [m.spread[n] for m in moments] for n in moments[0].spread},
+    }
+    fig = Figure(figsize=(9, 5.4))
+    for axes, (title, lines) in zip(fig.subplots(2, 2).flat, curves.items(), strict=True):
+        for number, (label, values) in enumerate(lines.items()):
+            axes.plot(x, values, marker=MARKERS[number], ms=4, color=COLOURS[number], label=label)
+        axes.set(title=title, xlabel="iteration")
+        axes.set_ylim(bottom=0)
+        axes.legend(fontsize=7)
+    fig.suptitle("Scores through the training")
+    return fig

@@ -1,0 +1,76 @@
+"""Scores through a training, against those of each iteration and the KL of a Gaussian form."""
+
+import json
+
+import pytest
+import torch
+from small_runs import command, small_data, small_run, small_vae
+
+from pyro_factor import evaluate, gaussian_form, priors
+from pyro_factor.errors import InputError
+from pyro_factor.evaluation.through_training import (
+    factor_nats,
+    moments_figure,
+    through_training,
+)
+from pyro_factor.inference.runs import load_run
+
+FEW = {"clips": 100, "split": "test", "progress": False}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("kept") / "run"
+    small_run(path, small_vae(), 6, keep=(0, 3, 6))
+    return path
+
+
+def test_each_moment_is_what_evaluate_finds(folder):
+    moments = through_training(folder, **FEW)
+    assert [moment.iteration for moment in moments] == [0, 3, 6]
+    for moment, at in zip(moments, (0, 3, None), strict=True):
+        scores = evaluate(load_run(folder, iteration=at), write=False, **FEW)
+        assert moment.elbo == scores.elbo
+        assert moment.reconstruction == scores.terms["reconstruction"]
+        for judge in ("linear", "rbf"):
+            expected = scores.judged[judge].accuracies
+            assert moment.accuracies[judge]["d_score"] == expected.d_score
+            assert moment.accuracies[judge]["static_static"] == expected.static_static
+    assert [each["iteration"] for each in json.loads((folder / "kept.json").read_text())] == [
+        0,
+        3,
+        6,
+    ]
+
+
+def test_a_factors_nats_are_the_kl_of_its_gaussian():
+    vae = small_vae().eval()
+    videos = small_data().batch(5, torch.Generator().manual_seed(0)).videos
+    found, q = factor_nats(vae, videos), vae.encode(videos)
+    whole = gaussian_form(priors.factored, vae.num_frames).kl(q.loc, q.scale).mean().detach()
+    assert sum(found.values()) == pytest.approx(float(whole), rel=1e-4)
+    walk = gaussian_form(lambda n: priors.slow(n, 2), vae.num_frames)
+    columns = vae.factors["ht"]
+    expected = walk.kl(q.loc[..., columns], q.scale[..., columns]).mean().detach()
+    assert found.keys() == {"hs", "ht"}
+    assert found["ht"] == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_the_command_prints_the_tables_and_draws_the_figure(folder, capsys):
+    assert command("evaluate", folder, "--kept", "--clips", 100) == 0
+    out = capsys.readouterr().out
+    for words in ("Through the training, RBF SVM", "KL hs", "kept.png"):
+        assert words in out
+    assert (folder / "figures" / "kept.png").stat().st_size > 10_000
+
+
+def test_a_run_that_kept_nothing_is_refused(tmp_path):
+    small_run(tmp_path, small_vae(), 1)
+    with pytest.raises(InputError, match="it kept no weights; train with keep"):
+        through_training(tmp_path)
+
+
+def test_clips_without_labels_have_no_curves(folder):
+    moment = through_training(folder, **FEW)[0]
+    with pytest.raises(InputError, match="no labels"):
+        moments_figure([type(moment)(0, 0.0, 0.0, {}, {}, {})])
