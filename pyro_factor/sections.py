@@ -144,6 +144,9 @@ class TrainingConfig(Section):
 
     iterations: int = Field(default=30_000, gt=0, description="Steps of the optimiser.")
     videos: int = Field(default=64, gt=0, description="Videos in a batch.")
+    every: int = Field(
+        default=1, gt=0, description="Train on every so many-th frame, under the prior's marginal."
+    )
     elbo: Literal["analytic", "trace", "path", "antithetic", "sobol"] = Field(
         default="analytic", description="Estimator of the ELBO."
     )

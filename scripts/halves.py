@@ -26,7 +26,7 @@ DIGITS = 10
 
 
 def true_codes(clips: Clips, with_digit: bool) -> Tensor:
-    """Codes (frames, 4) of unit scale: the digit as a point on a circle, or nothing, and the place."""
+    """Codes (frames, 4) of unit scale: the digit on a circle, or nothing, and the place."""
     angle = 2 * math.pi * clips.label("static") / DIGITS
     digit = math.sqrt(2) * torch.stack([angle.cos(), angle.sin()], -1) * with_digit
     place = math.sqrt(12) * (clips.position - 0.5)  # type: ignore[operator]

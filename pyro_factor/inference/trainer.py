@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..config import TrainingConfig
 from ..data import VideoData
 from ..models.registration import unregistered
+from ..models.thinned import thinned_pair
 from ..models.video_vae import VideoVAE
 from .estimators import make_estimator
 from .hardware import choose_precision
@@ -34,8 +35,9 @@ class Trainer:
         self, vae: VideoVAE, data: VideoData, config: TrainingConfig, device: torch.device
     ) -> None:
         self.vae, self.data, self.config, self.device = vae, data, config, device
-        self.elbo = make_estimator(config.elbo, config.particles, vae.max_plate_nesting)
-        self.loss = self.elbo(vae.model, vae.guide)
+        self.pair = thinned_pair(vae, config.every)
+        self.elbo = make_estimator(config.elbo, config.particles, self.pair.max_plate_nesting)
+        self.loss = self.elbo(self.pair.model, self.pair.guide)
         self.names: dict[Tensor, str] = {
             parameter: name for name, parameter in vae.named_parameters()
         }
@@ -47,7 +49,7 @@ class Trainer:
     def draw(self, iteration: int) -> Tensor:
         """Draw the clips of an iteration, numbered from 0, and seed its latent draws."""
         generator = self.seed(iteration)
-        return self.data.batch(self.config.videos, generator).videos
+        return self.data.batch(self.config.videos, generator).videos[:, :: self.config.every]
 
     def update(self, iteration: int, videos: Tensor) -> dict[str, Tensor]:
         """Do one step of the optimiser.
@@ -63,8 +65,8 @@ class Trainer:
         low = self.precision is torch.bfloat16
         with (
             torch.autocast(self.device.type, torch.bfloat16, enabled=low),
-            outputs(self.vae.guide.encoder) as encoded,
-            unregistered(self.vae.guide, self.vae.model),
+            outputs(self.pair.guide.encoder) as encoded,
+            unregistered(self.pair.guide, self.pair.model),
         ):
             loss = self.loss(videos) / len(videos)
         penalties = {}

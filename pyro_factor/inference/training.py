@@ -40,6 +40,7 @@ def train(
     videos: int = DEFAULTS.videos,
     folder: str | Path = "runs/first",
     *,
+    every: int = DEFAULTS.every,
     elbo: str = DEFAULTS.elbo,
     particles: int = DEFAULTS.particles,
     learning_rate: float = DEFAULTS.learning_rate,
@@ -68,6 +69,8 @@ def train(
         iterations: Steps of Adam in all; a resumed run may be given more.
         videos: Clips in a batch.
         folder: The run folder: configuration, metrics (nats per video) and checkpoint.
+        every: Train on every so many-th frame of a clip, under the prior's exact marginal: more
+            clips, and so more of what is static, for the same number of frames.
         elbo: "analytic" (`AnalyticKL_ELBO`), "trace" (`Trace_ELBO`), "path" (its path-derivative
             form), "antithetic" or "sobol" (the exact KL, reconstruction draws that are spread).
         particles: Monte-Carlo samples for each gradient.

@@ -1,0 +1,79 @@
+"""Every so many-th frame of a clip: the exact marginal of a prior, and a pair that trains on it."""
+
+import functools
+import inspect
+import math
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ..errors import InputError, require
+from . import priors
+from .program import Prior
+from .video_vae import VideoVAE
+
+WALKS = (priors.factored, priors.slow)  # whose other factor is the same for any frames
+
+
+def thinned(prior: Prior, every: int) -> Prior:
+    """The prior of the frames 1, 1 + every, 1 + 2 every, ..., the others integrated out.
+
+    For the paper's priors it is one of them: a walk's step over several frames has `every` times
+    the variance (eq. 8), and static draws are independent given their centre (eq. 7).
+
+    Args:
+        prior: A Pyro model function.
+        every: Frames from one that is kept to the next.
+
+    Returns:
+        A Pyro model function of the number of frames kept.
+
+    Raises:
+        InputError: `every` is below 1, or the prior has parameters that train.
+    """
+    require(every >= 1, "every", every, "give 1 or more")
+    if isinstance(prior, nn.Module):
+        raise InputError(f"every: got {every}; a prior with parameters needs all frames, give 1")
+    bound = prior if isinstance(prior, functools.partial) else functools.partial(prior)
+    if bound.func is priors.independent or every == 1:
+        return prior
+    if bound.func in WALKS:
+        scale = inspect.signature(bound).parameters["temporal_scale"].default
+        return functools.partial(bound, temporal_scale=scale * math.sqrt(every))
+
+    def kept(num_frames: int) -> Float[Tensor, "*videos frames features"]:
+        return prior(every * (num_frames - 1) + 1)[..., ::every, :]
+
+    return kept
+
+
+def thinned_pair(vae: VideoVAE, every: int) -> VideoVAE:
+    """A pair for every so many-th frame, with the networks of a model: what trains one trains both.
+
+    Args:
+        vae: The model.
+        every: Frames from one that is kept to the next.
+
+    Returns:
+        A model of ⌈N / every⌉ frames; the model itself for 1.
+
+    Raises:
+        InputError: As `thinned`; or fewer than two frames would be kept.
+    """
+    if every == 1:
+        return vae
+    advice = f"give less than the {vae.num_frames} frames of a clip"
+    require(every < vae.num_frames, "every", every, advice)
+    return VideoVAE(
+        thinned(vae.prior, every),
+        -(-vae.num_frames // every),
+        beta=vae.beta,
+        guide=vae.guide.name,
+        encoder=vae.guide.encoder,
+        decoder=vae.model.decoder,
+        image_shape=vae.image_shape,
+        pixels=vae.images.name,
+        pixel_scale=float(vae.images.scale),
+        channels=vae.channels,
+        hidden=vae.hidden,
+    )

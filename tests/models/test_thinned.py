@@ -1,0 +1,105 @@
+"""Priors of every so many-th frame, against the blocks of the whole prior's covariance."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from small_runs import small_data, small_run, small_vae
+
+from pyro_factor import AnalyticKL_ELBO, VideoVAE, gallery, gaussian_form, priors
+from pyro_factor.errors import InputError
+from pyro_factor.inference.trainer import Trainer
+from pyro_factor.models.closed_forms import closed_form
+from pyro_factor.models.thinned import thinned, thinned_pair
+
+PRIORS = {
+    "factored": priors.factored,
+    "factored, bound": partial(priors.factored, static=1, temporal_scale=0.3),
+    "slow": partial(priors.slow, features=2),
+    "independent": priors.independent,
+    "multi_rate": gallery.multi_rate,
+    "integrated": gallery.integrated,
+    "gp_rbf": gallery.gp_rbf,
+}
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("every", [1, 2, 5])
+@pytest.mark.parametrize("name", PRIORS)
+def test_the_form_is_the_marginal_of_the_whole_one(name, every):
+    prior, kept = PRIORS[name], 3
+    whole = gaussian_form(prior, every * (kept - 1) + 1)
+    form = gaussian_form(thinned(prior, every), kept)
+    frames, features = whole.loc.shape
+    blocks = whole.covariance.reshape(frames, features, frames, features)[::every, :, ::every]
+    np.testing.assert_allclose(form.loc, whole.loc[::every], atol=1e-10)
+    expected = blocks.reshape(kept * features, kept * features)
+    np.testing.assert_allclose(form.covariance, expected, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["factored", "factored, bound", "slow", "independent"])
+def test_the_papers_priors_keep_their_closed_form_and_their_factors(name):
+    prior = thinned(PRIORS[name], 4)
+    assert closed_form(prior) is not None
+    assert VideoVAE(prior, 2).factors == VideoVAE(PRIORS[name], 2).factors
+
+
+def test_a_pair_shares_the_networks():
+    vae = small_vae(guide="shuffling")
+    pair = thinned_pair(vae, 3)
+    assert pair.guide.encoder is vae.guide.encoder
+    assert pair.model.decoder is vae.model.decoder
+    assert (pair.num_frames, pair.guide.name) == (2, "shuffling")
+    assert thinned_pair(vae, 1) is vae
+
+
+def test_a_step_takes_the_loss_of_the_kept_frames(tmp_path):
+    vae, data = small_vae(beta=2.0), small_data()
+    config = small_run(tmp_path, small_vae(), 1, every=2).config.training
+    trainer = Trainer(vae, data, config, torch.device("cpu"))
+    videos = trainer.draw(0)
+    drawn = data.batch(config.videos, trainer.seed(0)).videos
+    assert torch.equal(videos, drawn[:, ::2])
+    before = [parameter.clone() for parameter in vae.parameters()]
+    state = torch.get_rng_state()
+    pair = thinned_pair(vae, 2)
+    expected = AnalyticKL_ELBO()(pair.model, pair.guide)(videos).detach() / len(videos)
+    torch.set_rng_state(state)
+    assert trainer.update(0, videos)["loss"] == pytest.approx(float(expected), rel=1e-4)
+    changed = [not torch.equal(a, b) for a, b in zip(before, vae.parameters(), strict=True)]
+    assert all(changed)
+
+
+def test_a_run_says_so_and_can_be_gone_on_with(tmp_path):
+    vaes = [small_vae() for _ in range(2)]
+    vaes[1].load_state_dict(vaes[0].state_dict())
+    whole = small_run(tmp_path / "whole", vaes[0], 4, every=3)
+    small_run(tmp_path / "parts", vaes[1], 2, every=3)
+    parts = small_run(tmp_path / "parts", vaes[1], 4, every=3, resume=True)
+    for ours, theirs in zip(whole.vae.parameters(), parts.vae.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    assert whole.config.training.every == 3
+    with pytest.raises(InputError, match="every: the run has 3, not 1"):
+        small_run(tmp_path / "parts", vaes[1], 6, resume=True)
+
+
+BAD = {
+    "none": (lambda: thinned(priors.slow, 0), "every: got 0; give 1 or more"),
+    "too many": (lambda: thinned_pair(small_vae(), 50), "every: got 50; give less than the"),
+    "parameters": (lambda: thinned(gallery.LearnedFactored(), 2), "needs all frames"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_named(case):
+    call, message = BAD[case]
+    with pytest.raises(InputError) as caught:
+        call()
+    assert message in str(caught.value)
+
+
+def test_nothing_is_written_for_a_step_that_is_too_long(tmp_path):
+    with pytest.raises(InputError, match="every: got 50"):
+        small_run(tmp_path / "run", small_vae(), 1, every=50)
+    assert not (tmp_path / "run" / "config.json").exists()
