@@ -60,14 +60,13 @@ class Evaluate:
         from .evaluation.style import save
         from .evaluation.tables import tables
 
-        given = {} if self.clips is None else {"clips": self.clips}
         moments = curve.through_training(
             self.run,
             split=self.split,
             num_frames=self.frames,
+            clips=self.clips,
             data_root=self.data_root,
             device=self.device,
-            **given,
         )
         Console().print(tables(curve.moments_listings(moments)))
         print(save(curve.moments_figure(moments), self.run / "figures" / "kept.png"))

@@ -53,7 +53,7 @@ def through_training(
     *,
     split: str = "validation",
     num_frames: int | None = None,
-    clips: int = CLIPS,
+    clips: int | None = None,
     seed: int = 0,
     data_root: str | Path | None = None,
     device: str = "auto",
@@ -65,7 +65,7 @@ def through_training(
         folder: The run folder; train with `keep`.
         split: Which part of the data to score on; validation unless the choice is made.
         num_frames: Frames in a clip; the model's own number unless given.
-        clips: Clips to fit classifiers on, and to score on.
+        clips: Clips to fit classifiers on, and to score on; 400 unless given.
         seed: Seed of the clips.
         data_root: Where the data are now, if not where they were in training.
         device: "auto", "cpu", "cuda" or "cuda:1".
@@ -82,6 +82,7 @@ def through_training(
     require(bool(kept), "folder", str(folder), "it kept no weights; train with keep")
     last = load_run(folder, data_root=data_root)
     runs = [load_run(folder, data_root=data_root, iteration=i) for i in kept if i < last.iteration]
+    clips = CLIPS if clips is None else clips
     options = {"split": split, "num_frames": num_frames, "clips": clips, "seed": seed}
     for run in [*runs, last]:
         run.vae.to(choose_device(device))

@@ -53,7 +53,8 @@ class ShufflingGuide(VideoGuide):
         shift = torch.randint(
             min(1, num_frames - 1), num_frames, (num_videos,), device=q.loc.device
         )
-        return dist.Normal(*(shifted(part, shift, self._static) for part in (q.loc, q.scale)))
+        loc, scale = (shifted(part, shift, self._static) for part in (q.loc, q.scale))
+        return dist.Normal(loc, scale)
 
 
 def shifted(
