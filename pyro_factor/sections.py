@@ -128,6 +128,12 @@ class ModelConfig(Section):
     hidden: int = Field(
         default=256, gt=0, description="Units of the dense hidden layer (tables 4, 5)."
     )
+    frequencies: int = Field(
+        default=0,
+        ge=0,
+        description="Octaves of sines and cosines of the code that the decoder gets; 6 lets it "
+        "learn fine detail sooner.",
+    )
     pixels: Literal["bernoulli", "gaussian"] = Field(
         default="bernoulli", description="Distribution of a pixel."
     )

@@ -130,6 +130,7 @@ def describe(vae: VideoVAE, data: VideoData, training: dict[str, Any]) -> Config
         "pixel_scale": float(vae.images.scale),
         "channels": vae.channels,
         "hidden": vae.hidden,
+        "frequencies": vae.frequencies,
         "networks": "paper" if paper else "custom",
     }
     return make_config(data.settings, model, training)
@@ -160,6 +161,7 @@ def build_vae(config: Config) -> VideoVAE:
             image_shape=data.image_shape,
             channels=model.channels,
             hidden=model.hidden,
+            frequencies=model.frequencies,
         )
     except InputError:
         raise

@@ -1,6 +1,7 @@
 """The encoder and decoder of tables 4 and 5."""
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import torch
@@ -55,6 +56,27 @@ class Encoder(nn.Module):
             return self.loc(hidden), F.softplus(self.scale(hidden)) + 1e-6
 
 
+class FourierFeatures(nn.Module):
+    """Codes with the sines and cosines of their features at octaves, from a period of 4 down.
+
+    A network learns what varies slowly with its inputs first; from these it can as soon learn what
+    varies fast, such as where each pixel of a stroke is (Tancik et al. 2020, arXiv:2006.10739).
+
+    Args:
+        frequencies: Octaves.
+    """
+
+    def __init__(self, frequencies: int) -> None:
+        super().__init__()
+        self.frequencies = frequencies
+
+    def forward(self, h: Float[Tensor, "images features"]) -> Float[Tensor, "images more_features"]:
+        """Return h and 2 · frequencies more columns for each of its own."""
+        octaves = 2 ** torch.arange(self.frequencies, dtype=h.dtype, device=h.device)
+        angles = (math.pi / 2 * octaves * h.unsqueeze(-1)).flatten(1)
+        return torch.cat([h, angles.sin(), angles.cos()], -1)
+
+
 class Decoder(nn.Module):
     """The transposed-convolutional decoder of table 5: pixel logits from single frames' codes.
 
@@ -63,6 +85,7 @@ class Decoder(nn.Module):
         image_shape: (channels, height, width) of a frame.
         channels: Channels of the encoder's stages, which are gone through in reverse.
         hidden: Units of the first linear layer.
+        frequencies: Octaves of `FourierFeatures` before the first layer; none in the paper.
     """
 
     def __init__(
@@ -71,14 +94,18 @@ class Decoder(nn.Module):
         image_shape: ImageShape = (1, 64, 64),
         channels: Sequence[int] = (16, 32, 64, 128),
         hidden: int = 256,
+        frequencies: int = 0,
     ) -> None:
         super().__init__()
         sizes = _sizes(image_shape, len(channels))[::-1]
         self._shape = (channels[-1], *sizes[0])
         height, width = sizes[0]
-        self.linear = nn.Sequential(
-            _linear(num_features, hidden), _linear(hidden, channels[-1] * height * width)
-        )
+        linear = [
+            _linear(num_features * (1 + 2 * frequencies), hidden),
+            _linear(hidden, channels[-1] * height * width),
+        ]
+        self.inputs = FourierFeatures(frequencies) if frequencies else nn.Identity()
+        self.linear = nn.Sequential(*linear)
         outputs = [*channels[-2::-1], image_shape[0]]
         layers: list[nn.Module] = []
         for i, (inputs, out) in enumerate(zip(channels[::-1], outputs, strict=True)):
@@ -94,10 +121,12 @@ class Decoder(nn.Module):
         self, h: Float[Tensor, "images features"]
     ) -> Float[Tensor, "images channels height width"]:
         """Return the logits of the pixels."""
-        return self.convolutions(self.linear(h).unflatten(-1, self._shape))
+        return self.convolutions(self.linear(self.inputs(h)).unflatten(-1, self._shape))
 
 
-def check_sizes(image_shape: ImageShape, channels: Sequence[int], hidden: int) -> None:
+def check_sizes(
+    image_shape: ImageShape, channels: Sequence[int], hidden: int, frequencies: int
+) -> None:
     """Raise unless networks of these sizes can be built.
 
     Raises:
@@ -112,6 +141,8 @@ def check_sizes(image_shape: ImageShape, channels: Sequence[int], hidden: int) -
         "give one or more stages, each with 1 channel or more",
     )
     require(isinstance(hidden, int) and hidden > 0, "hidden", hidden, "give 1 unit or more")
+    counted = isinstance(frequencies, int) and frequencies >= 0
+    require(counted, "frequencies", frequencies, "give 0 octaves or more")
 
 
 def _convolution(layer: nn.Conv2d | nn.ConvTranspose2d) -> list[nn.Module]:

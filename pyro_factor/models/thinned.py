@@ -76,4 +76,5 @@ def thinned_pair(vae: VideoVAE, every: int) -> VideoVAE:
         pixel_scale=float(vae.images.scale),
         channels=vae.channels,
         hidden=vae.hidden,
+        frequencies=vae.frequencies,
     )

@@ -44,6 +44,7 @@ class VideoVAE(nn.Module):
         pixel_scale: Standard deviation of a Gaussian pixel.
         channels: Channels of the default networks' stages.
         hidden: Units of the default networks' linear layers.
+        frequencies: Octaves of `FourierFeatures` before the default decoder; none in the paper.
 
     Raises:
         InputError: An argument is out of range, or the prior fails or returns another shape.
@@ -65,17 +66,18 @@ class VideoVAE(nn.Module):
         pixel_scale: float = 0.1,
         channels: Sequence[int] = (16, 32, 64, 128),
         hidden: int = 256,
+        frequencies: int = 0,
     ) -> None:
         super().__init__()
         require(callable(prior), "prior", prior, "give a Pyro model function")
         require(num_frames > 0, "num_frames", num_frames, "give 1 or more")
         require(0 < beta < float("inf"), "beta", beta, "give a positive, finite weight")
         require(guide in GUIDES, "guide", guide, f"choose from {', '.join(GUIDES)}")
-        check_sizes(image_shape, channels, hidden)
+        check_sizes(image_shape, channels, hidden, frequencies)
         require(pixels in PIXELS, "pixels", pixels, f"choose from {', '.join(PIXELS)}")
         self.images = PIXELS[pixels](image_shape, pixel_scale)
         self.num_frames, self.beta, self.image_shape = num_frames, beta, image_shape
-        self.channels, self.hidden = tuple(channels), hidden
+        self.channels, self.hidden, self.frequencies = tuple(channels), hidden, frequencies
         _check_parameters(prior)
         reader = PriorReader(prior)
         layout = reader.layout(num_frames)
@@ -86,7 +88,8 @@ class VideoVAE(nn.Module):
         sizes = (self.num_features, image_shape, self.channels, hidden)
         # a PyroModule made with this setting also works without it, but not the other way round
         with pyro.settings.context(module_local_params=True):
-            self.model = VideoModel(reader, decoder or Decoder(*sizes), beta, self.images)
+            decoder = decoder or Decoder(*sizes, frequencies)
+            self.model = VideoModel(reader, decoder, beta, self.images)
             self.guide = GUIDES[guide](reader, encoder or Encoder(*sizes), beta, self.images)
 
     @property

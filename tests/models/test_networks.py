@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from pyro_factor.models import Decoder, Encoder, VideoVAE, priors
+from pyro_factor.models.networks import FourierFeatures
 
 # (channels out, stride) of each convolution, as the tables list them
 TABLE_4 = [(16, 1), (16, 2), (32, 1), (32, 2), (64, 1), (64, 2), (128, 1), (128, 2)]
@@ -58,6 +59,24 @@ def test_decoder_is_table_5(features):
     norms = 2 * (sum(out for out, _ in TABLE_5[:-1]) + 256 + 2048)
     # the output layer alone has a bias of its own
     assert count(decoder) == weights + 1 + norms + 256 * features + 256 * 2048
+
+
+def test_fourier_features_are_sines_and_cosines_at_octaves():
+    h = torch.randn(7, 2)
+    found = FourierFeatures(3)(h)
+    assert found.shape == (7, 2 * (1 + 2 * 3))
+    waves = [
+        torch.stack([w(2**k * torch.pi / 2 * h) for k in range(3)], -1).flatten(1)
+        for w in (torch.sin, torch.cos)
+    ]
+    assert torch.allclose(found, torch.cat([h, *waves], -1))
+
+
+def test_a_decoder_with_fourier_features_differs_in_its_first_layer_alone():
+    plain, other = Decoder(4).state_dict(), Decoder(4, frequencies=6).state_dict()
+    assert plain.keys() == other.keys()
+    (changed,) = (name for name in plain if plain[name].shape != other[name].shape)
+    assert (tuple(plain[changed].shape), tuple(other[changed].shape)) == ((256, 4), (256, 52))
 
 
 @settings(deadline=None, max_examples=15)
