@@ -50,6 +50,10 @@ def thinned(prior: Prior, every: int) -> Prior:
 def thinned_pair(vae: VideoVAE, every: int) -> VideoVAE:
     """A pair for every so many-th frame, with the networks of a model: what trains one trains both.
 
+    The frames that are kept stand for all: their reconstruction counts `every` times, which is a
+    weight of β / every of the KL, so that the clip's global draws cost what they cost in the whole
+    clip. What the KL holds for each frame by itself counts less by that.
+
     Args:
         vae: The model.
         every: Frames from one that is kept to the next.
@@ -67,7 +71,7 @@ def thinned_pair(vae: VideoVAE, every: int) -> VideoVAE:
     return VideoVAE(
         thinned(vae.prior, every),
         -(-vae.num_frames // every),
-        beta=vae.beta,
+        beta=vae.beta / every,
         guide=vae.guide.name,
         encoder=vae.guide.encoder,
         decoder=vae.model.decoder,

@@ -1,6 +1,7 @@
 """How long a cell is trained, by name."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..config import Config, make_config
@@ -12,7 +13,7 @@ NUM_FRAMES = 16
 
 @dataclass(frozen=True)
 class Schedule:
-    """A schedule; the rate is the paper's, 1e-3, times 0.1 every 10,000 iterations.
+    """A schedule; unless a recipe says otherwise, all else is the paper's.
 
     Args:
         iterations: Steps of Adam.
@@ -23,6 +24,10 @@ class Schedule:
         source: Stands in for the cell's digits.
         chairs: How many chairs are generated for cells of chairs.
         in_tables: Whether its scores are results.
+        model: What a recipe changes of the model.
+        training: What it changes of the training.
+        every: Training is on every so many-th frame of the clips.
+        guide: The guide of the factored model.
     """
 
     iterations: int
@@ -33,6 +38,20 @@ class Schedule:
     source: str | None = None
     chairs: int = 2_000
     in_tables: bool = True
+    model: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    every: int = 1
+    guide: str = "independent"
+
+    @property
+    def words(self) -> str:
+        """How long it is, in words."""
+        changed = {**self.model, **self.training}
+        recipe = [f"every {self.every}th frame"] if self.every > 1 else []
+        recipe += [f"a {self.guide} guide"] if self.guide != "independent" else []
+        recipe += [f"{name.replace('_', ' ')} {value}" for name, value in changed.items()]
+        told = f"{self.iterations:,} iterations of {self.videos} clips"
+        return ", ".join([told, *recipe])
 
     def config(self, cell: Cell, **training: Any) -> Config:
         """Describe a cell's run.
@@ -59,12 +78,16 @@ class Schedule:
                 "prior": cell.prior,
                 "prior_args": arguments,
                 "beta": float(cell.beta),
+                "guide": self.guide if cell.prior == "factored" else "independent",
+                **self.model,
             },
             {
                 "iterations": self.iterations,
-                "videos": self.videos * (NUM_FRAMES if single else 1),
+                "videos": self.videos * (NUM_FRAMES // self.every if single else 1),
+                "every": 1 if single else self.every,
                 "seed": cell.seed,
                 "checkpoint_every": 250,
+                **self.training,
                 **training,
             },
         )
@@ -73,6 +96,14 @@ class Schedule:
 SCHEDULES = {
     "paper": Schedule(iterations=30_000, videos=64),
     "short": Schedule(iterations=2_000, videos=16),
+    "recipe": Schedule(
+        iterations=2_500,
+        videos=128,
+        model={"frequencies": 5},
+        training={"learning_rate": 3e-3, "decay": 0.5, "decay_every": 400},
+        every=8,
+        guide="shuffling",
+    ),
     "smoke": Schedule(2, 2, 40, 2, 4, source="embedded", chairs=30, in_tables=False),
 }
 

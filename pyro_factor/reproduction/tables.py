@@ -95,10 +95,7 @@ def _entry(found: Sequence[float], paper: float) -> str:
 
 
 def _describe(names: Iterable[str]) -> str:
-    return "; ".join(
-        f"{name}, {SCHEDULES[name].iterations:,} iterations of {SCHEDULES[name].videos} clips"
-        for name in names
-    )
+    return "; ".join(f"{name}, {SCHEDULES[name].words}" for name in names)
 
 
 def _provenance(rows: Sequence[Row]) -> str:

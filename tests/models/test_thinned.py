@@ -46,8 +46,9 @@ def test_the_papers_priors_keep_their_closed_form_and_their_factors(name):
 
 
 def test_a_pair_shares_the_networks():
-    vae = small_vae(guide="shuffling")
+    vae = small_vae(guide="shuffling", beta=6.0)
     pair = thinned_pair(vae, 3)
+    assert pair.beta == 2.0  # as if all frames were there to be reconstructed
     assert pair.guide.encoder is vae.guide.encoder
     assert pair.model.decoder is vae.model.decoder
     assert (pair.num_frames, pair.guide.name) == (2, "shuffling")

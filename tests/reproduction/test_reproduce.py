@@ -132,7 +132,7 @@ def test_ledgers_merge(tmp_path, capsys):
 
 
 BAD = {
-    "schedule": ({"schedule": "long"}, "schedule: got 'long'; choose from paper, short, smoke"),
+    "schedule": ({"schedule": "long"}, "schedule: got 'long'; choose from paper, short, recipe,"),
     "cell": ({"only": ["mnist-facotred-*"]}, "only: got 'mnist-facotred-*'; no cell has"),
     "seed": ({"seeds": [-1]}, "seeds: got (-1,); give 0 or more"),
     "minutes": ({"max_minutes": 0.0}, "max_minutes: got 0.0"),
