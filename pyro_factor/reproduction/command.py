@@ -10,7 +10,7 @@ class Reproduce:
     """Train and score the cells of the paper's tables 1-3 that the ledger lacks."""
 
     schedule: str = "short"
-    """paper (30,000 iterations of 64 clips), short (2,000 of 16), recipe (2,500 of 128, with all
+    """paper (30,000 iterations of 64 clips), short (2,000 of 16), recipe (2,000 of 128, with all
     that docs/reproduction recommends) or smoke (a try-out)."""
     only: tuple[str, ...] = ()
     """Cells by name or pattern, such as 'mnist-factored-*'; all unless given."""

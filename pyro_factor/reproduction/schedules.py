@@ -97,10 +97,10 @@ SCHEDULES = {
     "paper": Schedule(iterations=30_000, videos=64),
     "short": Schedule(iterations=2_000, videos=16),
     "recipe": Schedule(
-        iterations=2_500,
+        iterations=2_000,
         videos=128,
         model={"frequencies": 5},
-        training={"learning_rate": 3e-3, "decay": 0.5, "decay_every": 400},
+        training={"learning_rate": 3e-3, "decay": 0.5, "decay_every": 300},
         every=8,
         guide="shuffling",
     ),

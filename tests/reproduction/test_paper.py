@@ -38,3 +38,21 @@ def test_a_cell_describes_its_run(cell):
     assert (config.training.decay, config.training.decay_every) == (0.1, 10_000)
     clips = (1, 1024) if cell.prior == "independent" else (16, 64)
     assert (config.data.num_frames, config.training.videos) == clips
+
+
+@pytest.mark.parametrize("cell", cells())
+def test_the_recipe_has_as_many_frames_as_the_short_schedule(cell):
+    def frames(config):
+        return config.training.videos * -(-config.data.num_frames // config.training.every)
+
+    short, recipe = (SCHEDULES[name].config(cell) for name in ("short", "recipe"))
+    assert frames(recipe) == frames(short) == 256
+    assert recipe.training.iterations == short.training.iterations
+    assert recipe.data == short.data
+    assert (recipe.model.guide == "shuffling") == (cell.prior == "factored")
+    # nothing of the recipe is in the faithful schedules
+    assert (short.model.guide, short.model.frequencies, short.training.every) == (
+        "independent",
+        0,
+        1,
+    )
