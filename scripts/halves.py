@@ -30,7 +30,7 @@ def true_codes(clips: Clips, with_digit: bool) -> Tensor:
     """Codes (frames, 4) of unit scale: the digit on a circle, or nothing, and the place."""
     angle = 2 * math.pi * clips.label("static") / DIGITS
     digit = math.sqrt(2) * torch.stack([angle.cos(), angle.sin()], -1) * with_digit
-    place = math.sqrt(12) * (clips.position - 0.5)  # type: ignore[operator]
+    place = math.sqrt(12) * (clips.label("position") - 0.5)
     codes = torch.cat([digit[:, None].expand_as(place), place], -1).flatten(0, 1)
     return codes + NOISE * torch.randn_like(codes)
 
@@ -63,7 +63,7 @@ def learn(
     """Train with a rate that falls linearly to 0; the measure's mean after each quarter."""
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(0)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)
     adam = torch.optim.Adam(network.parameters(), LEARNING_RATE, fused=True)
     rate = torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.0, iterations)
     measured = torch.zeros(iterations)

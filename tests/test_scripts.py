@@ -3,16 +3,53 @@
 import importlib.util
 from pathlib import Path
 
+import pytest
+import torch
+
+from pyro_factor import BouncingDigits
+from pyro_factor.models import Decoder, Encoder
+
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
-def test_the_cost_of_a_form_is_tabled(monkeypatch, capsys):
-    spec = importlib.util.spec_from_file_location("form_cost", SCRIPTS / "form_cost.py")
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
+    return script
+
+
+def test_the_cost_of_a_form_is_tabled(monkeypatch, capsys):
+    script = load("form_cost")
     monkeypatch.setattr(script, "FRAMES", (4, 8, 16))
     monkeypatch.setattr(script, "REPEATS", 1)
     script.main()
     rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines()]
     assert [row[0].strip() for row in rows[2:]] == ["4", "8", "16", "exponent"]
     assert rows[-1][3].strip() == "1.00"  # numbers held: linear in the frames
+
+
+def test_the_halves_learn_what_they_are_given(monkeypatch):
+    script = load("halves")
+    monkeypatch.setattr(script, "SHOWN", 5)
+    data = BouncingDigits(num_frames=1, image_size=32)
+    network = Decoder(4, data.image_shape, (8, 16), 32)
+    first, *_, last = script.learn(network, script.decode(True), data, 40)
+    assert last < first - 10
+    encoder = Encoder(10, data.image_shape, (8, 16), 32)
+    *_, accuracy = script.learn(encoder, script.recognise, data, 80)
+    assert accuracy > 0.3  # chance: 0.1
+
+
+def test_true_codes_tell_place_and_digit_on_a_unit_scale(monkeypatch):
+    script = load("halves")
+    monkeypatch.setattr(script, "NOISE", 0.0)
+    clips = BouncingDigits(num_frames=2).batch(2_000, torch.Generator().manual_seed(0))
+    codes = script.true_codes(clips, with_digit=True)
+    assert codes.shape == (4_000, 4)
+    assert codes.std(0) == pytest.approx(1, abs=0.05)
+    without = script.true_codes(clips, with_digit=False)
+    assert (without[:, :2] == 0).all()
+    assert torch.equal(without[:, 2:], codes[:, 2:])
+    angle = torch.atan2(codes[::2, 1], codes[::2, 0])
+    assert torch.equal((10 * angle / (2 * torch.pi)).round().long() % 10, clips.static)
