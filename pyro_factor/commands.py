@@ -9,18 +9,12 @@ from tyro.conf import Positional
 
 from . import flags
 from .errors import require
+from .flags import DataRoot
 
 if TYPE_CHECKING:
     from .evaluation import Scores
     from .inference.runs import Run
 
-DataRoot = Annotated[
-    Path | None,
-    tyro.conf.arg(
-        help="Where the digits, chairs or clips are now, if not where they were in training.",
-        aliases=["--chairs-root"],
-    ),
-]
 Device = Annotated[str, tyro.conf.arg(help="auto, cpu, cuda or cuda:N.")]
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 
 import tyro
@@ -22,6 +23,13 @@ NAMES: dict[str, str | None] = {
     "networks": None,
 }
 ALIASES = {"data_root": ["--chairs-root"]}
+DataRoot = Annotated[
+    Path | None,
+    tyro.conf.arg(
+        help="Where the digits, chairs or clips are now, if not where they were in training.",
+        aliases=ALIASES["data_root"],
+    ),
+]
 DATA = tuple(dict.fromkeys(DATASETS.values()))
 
 

@@ -54,13 +54,17 @@ def test_chairs_are_trained_on_scored_and_drawn(tmp_path):
     assert found.swaps["real"].static is not None
     assert command("figures", "run") == 0
     assert Path("run/figures/swap-clips.gif").exists()
-    before = Path("run/scores.json").read_bytes()
+    written = [Path("run", name) for name in ("scores.json", "decoded.json")]
+    before = [path.read_bytes() for path in written]
 
     write_meshes(tmp_path / "meshes")
     evaluate("--chairs-root", "meshes")
     other = Scores.read(Path("run/scores-of-meshes.json"))
     assert other.other_data == "meshes"
-    assert Path("run/scores.json").read_bytes() == before
+    judged = load_run("run", data_root="meshes")
+    measure_decoded(judged, [0, 1], clips=4, iterations=2, progress=False)
+    assert Path("run/decoded-of-meshes.json").exists()
+    assert [path.read_bytes() for path in written] == before
     assert command("report", "run") == 0
 
 

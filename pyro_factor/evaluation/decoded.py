@@ -12,6 +12,7 @@ from ..files import atomic
 from ..inference.runs import Run
 from ..models import NotGaussianPrior
 from ..track import tracking
+from .evaluate import other_data
 from .gather import TEST_STREAM, evaluating, stream
 from .judge import ITERATIONS, train_judge
 from .reconstruction import Likeness, likeness
@@ -44,9 +45,9 @@ class Decoded:
     reconstruction: Likeness
     unseen: Mapping[str, Mapping[str, Likeness]]
 
-    def write(self, folder: Path) -> Path:
-        """Write decoded.json into a run folder."""
-        path = decoded_path(folder)
+    def write(self, folder: Path, other_data: str | None = None) -> Path:
+        """Write decoded.json, or decoded-of-<OTHER_DATA>.json, into a run folder."""
+        path = decoded_path(folder, other_data)
         with atomic(path) as temporary:
             temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
         return path
@@ -67,9 +68,9 @@ class Decoded:
             raise InputError(f"{path}: damaged; evaluate the run with --images again") from None
 
 
-def decoded_path(folder: Path) -> Path:
-    """Where a run's measures of decoded frames lie."""
-    return folder / "decoded.json"
+def decoded_path(folder: Path, other_data: str | None = None) -> Path:
+    """Where a run's measures of decoded frames lie, of its own data or of others."""
+    return folder / ("decoded.json" if other_data is None else f"decoded-of-{other_data}.json")
 
 
 def measure_decoded(
@@ -94,7 +95,8 @@ def measure_decoded(
         progress: Whether to show progress.
 
     Returns:
-        The measures, also written to the run folder: decoded.json.
+        The measures, also written to the run folder: decoded.json, or decoded-of-<FOLDER>.json for
+        a model of generated chairs that is judged on a folder's.
 
     Raises:
         InputError: A number is out of range.
@@ -119,7 +121,7 @@ def measure_decoded(
             reconstruction=likeness(decoded.flatten(0, 1), drawn.videos.flatten(0, 1)),
             unseen=_unseen(run, drawn.videos),
         )
-    found.write(Path(run.folder))
+    found.write(Path(run.folder), other_data(run))
     return found
 
 

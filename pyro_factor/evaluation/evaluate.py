@@ -103,7 +103,7 @@ def evaluate(
         clips=clips,
         seed=seed,
         own_split=own is not None,
-        other_data=_other_data(run),
+        other_data=other_data(run),
         **found,
         elbo=sum(test.terms.values()),
         terms=test.terms,
@@ -156,7 +156,7 @@ def _elbo_terms(vae: VideoVAE, num_frames: int) -> Callable[[Tensor], dict[str, 
     return partial(exact.terms, vae.model, vae.guide)
 
 
-def _other_data(run: Run) -> str | None:
+def other_data(run: Run) -> str | None:
     """The folder of chairs that a model of generated ones is scored on."""
     root = run.data.settings["root"]
     generated = run.config.data.source == "chairs" and run.config.data.root is None

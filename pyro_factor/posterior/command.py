@@ -7,6 +7,8 @@ from typing import Literal
 
 import tyro
 
+from ..flags import DataRoot
+
 
 @dataclass(frozen=True, kw_only=True)
 class Posterior:
@@ -37,8 +39,7 @@ class Posterior:
     """Which digits."""
     seed: int = 0
     """Seed of clips and draws."""
-    data_root: Path | None = None
-    """Where the digits are now, if not where they were in training."""
+    data_root: DataRoot = None
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
 

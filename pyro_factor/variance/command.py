@@ -8,6 +8,7 @@ import tyro
 
 from .. import flags
 from ..errors import require
+from ..flags import DataRoot
 from .defaults import MEASURED, POINTS, RACERS
 
 
@@ -27,8 +28,7 @@ class Variance:
     """Seed of clips and draws."""
     sweeps: bool = True
     """Whether to vary β, the prior's variances, frames, features and particles as well."""
-    data_root: Path | None = None
-    """Where the digits are now, if not where they were in training."""
+    data_root: DataRoot = None
 
     def __call__(self) -> None:
         """Run the command."""
