@@ -8,20 +8,20 @@ from pathlib import Path
 import pyro
 import torch
 
+from ..checkpoint import Checkpoint, restore
 from ..config import Config, TrainingConfig, first_difference
 from ..data import VideoData
 from ..errors import InputError, require
 from ..files import locked
+from ..models.described import build_vae
 from ..models.video_vae import VideoVAE
 from .allocator import keep_freed_memory
-from .checkpoint import Checkpoint, restore
 from .estimators import make_estimator
 from .hardware import choose_device, determinism
 from .metrics import read_rows
 from .runs import (
     Run,
     build_data,
-    build_vae,
     checkpoint_path,
     config_path,
     describe,

@@ -10,8 +10,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from ..errors import InputError
-from ..files import atomic
+from .errors import InputError
+from .files import atomic
 
 FORMAT, VERSION = "pyro-factor checkpoint", 1
 
