@@ -197,5 +197,11 @@ def _resumed(folder: Path, config: Config) -> Checkpoint:
     difference = first_difference(stored, config)
     if difference is not None:
         raise InputError(f"{folder}: can't go on with another configuration: {difference}")
+    left = checkpoint.iteration < config.training.iterations
+    if left and checkpoint.iteration > 0 and not checkpoint.part("optimiser"):
+        raise InputError(
+            f"{folder}: can't go on: it holds a trained model without the optimiser's state; "
+            f"train(load({str(folder)!r}), ...) into another folder starts from its weights"
+        )
     read_rows(metrics_path(folder))  # refused, if they are damaged, before anything is written
     return checkpoint

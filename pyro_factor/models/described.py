@@ -1,7 +1,6 @@
 """The model that a configuration describes, with fresh weights or with saved ones."""
 
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 
@@ -9,9 +8,7 @@ from ..checkpoint import Checkpoint, restore
 from ..config import FROM_PYTHON, Config
 from ..errors import InputError
 from .prior_reference import find_prior
-from .video_vae import VideoVAE
-
-Kind = TypeVar("Kind", bound=VideoVAE)
+from .video_vae import Kind, VideoVAE
 
 
 def build_vae(config: Config, kind: type[Kind] = VideoVAE) -> Kind:  # type: ignore[assignment]
@@ -55,17 +52,17 @@ def restored_vae(
     path: Path,
     config: Config,
     checkpoint: Checkpoint,
-    vae: VideoVAE | None = None,
-    kind: type[VideoVAE] = VideoVAE,
-) -> VideoVAE:
-    """Build a model and give it a checkpoint's weights; the random state stays as it is.
+    vae: Kind | None = None,
+    kind: type[Kind] = VideoVAE,  # type: ignore[assignment]
+) -> Kind:
+    """Give a model a checkpoint's weights.
 
     Args:
         path: The checkpoint's file, for errors.
         config: The model's description.
         checkpoint: Its weights.
-        vae: The model to load them into, if there is one.
-        kind: The class of the model to build.
+        vae: The model; built from the description unless given.
+        kind: The class of the one that is built.
 
     Returns:
         The model in evaluation mode.
