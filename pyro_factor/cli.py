@@ -16,6 +16,7 @@ from .commands import Data, Device, Evaluate, Figures, Priors, Report, draw, sco
 from .config import read_config
 from .errors import report, require
 from .posterior.command import Posterior
+from .pretrained.command import Pretrained
 from .reproduction.command import Reproduce
 from .variance.command import Race, Variance
 
@@ -128,6 +129,7 @@ def _parsed(arguments: Sequence[str] | None, train: Train) -> Any:
         | Annotated[Report, subcommand("report")]
         | Annotated[Data, subcommand("data")]
         | Annotated[Priors, subcommand("priors")]
+        | Annotated[Pretrained, subcommand("pretrained")]
         | Annotated[Posterior, subcommand("posterior")]
         | Annotated[Variance, subcommand("variance")]
         | Annotated[Race, subcommand("race")]

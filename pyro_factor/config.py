@@ -90,6 +90,15 @@ def read_config(path: Path) -> Config:
         text = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: no run's configuration here ({error.strerror})") from None
+    return parse_config(text, path)
+
+
+def parse_config(text: str | bytes, path: Path) -> Config:
+    """Read a description from the text of a file.
+
+    Raises:
+        InputError: It is damaged, foreign or of a newer version; names the file and the key.
+    """
     try:
         return Config.model_validate_json(text)
     except ValidationError as error:
@@ -150,7 +159,7 @@ def _first(error: ValidationError) -> tuple[list[str], str, str]:
     return key, short, advice[0].lower() + advice[1:]
 
 
-def _refuse_newer(path: Path, text: bytes) -> None:
+def _refuse_newer(path: Path, text: str | bytes) -> None:
     try:
         version = json.loads(text)["version"]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -9,6 +9,7 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 from bare import make_bare  # noqa: E402
 from hypothesis import settings  # noqa: E402
+from released import copy_released, make_released  # noqa: E402
 
 # a busy machine is no failure
 settings.register_profile("untimed", deadline=None)
@@ -42,3 +43,14 @@ def float64():
 def bare(tmp_path_factory):
     """A folder with an environment of torch, Pyro and scikit-learn alone, and a checkout."""
     return make_bare(tmp_path_factory.mktemp("bare"))
+
+
+@pytest.fixture(scope="session")
+def _released(tmp_path_factory):
+    return make_released(tmp_path_factory.mktemp("released"))
+
+
+@pytest.fixture
+def released(_released, tmp_path, monkeypatch):
+    """A folder with a small run and the model released of it, which is the package's only one."""
+    return copy_released(_released, tmp_path / "released", monkeypatch)

@@ -15,11 +15,11 @@ from pyro.infer import Trace_ELBO
 from safetensors.torch import save_file
 from small_runs import FRAMES, SIZE, SMALL, command, small_vae
 
+from pyro_factor.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from pyro_factor.data.digits import load_digits
 from pyro_factor.errors import InputError
 from pyro_factor.files import locked
 from pyro_factor.inference import AnalyticKL_ELBO
-from pyro_factor.inference.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from pyro_factor.inference.trainer import Trainer
 from pyro_factor.models import VideoVAE
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from small_runs import SMALL, command, rows, small_run, small_vae
 
+from pyro_factor.checkpoint import read_checkpoint
 from pyro_factor.errors import InUse, StorageError
 from pyro_factor.files import atomic, explained, locked
-from pyro_factor.inference.checkpoint import read_checkpoint
 from pyro_factor.inference.runs import checkpoint_path, read_state
 from pyro_factor.inference.trainer import Trainer
 

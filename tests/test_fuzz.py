@@ -14,6 +14,7 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from pyro_factor.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from pyro_factor.config import Config, fingerprint, make_config, read_config
 from pyro_factor.data.digits import _read_idx
 from pyro_factor.errors import InputError
@@ -23,7 +24,6 @@ from pyro_factor.evaluation.metrics import Disentanglement, Metrics
 from pyro_factor.evaluation.results import Judgement, Scores
 from pyro_factor.evaluation.scores import Accuracies
 from pyro_factor.flags import KEY_VALUES
-from pyro_factor.inference.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from pyro_factor.inference.metrics import read_rows
 
 fuzz = settings(

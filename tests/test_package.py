@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -25,16 +26,40 @@ FORBIDDEN = {
 }
 
 
-def test_the_wheel_holds_the_package_and_no_top_level_rooms(tmp_path):
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A folder with the wheel and the source distribution."""
+    folder = tmp_path_factory.mktemp("built")
+    command = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
+    return folder
+
+
+def sources():
+    return {str(path.relative_to(ROOT)) for path in ROOT.glob("pyro_factor/**/*.py")}
+
+
+def in_wheel(built):
+    (path,) = built.glob("*.whl")
+    return set(zipfile.ZipFile(path).namelist())
+
+
+def in_source(built):
+    (path,) = built.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        return {name.partition("/")[2] for name in archive.getnames()}
+
+
+def test_the_wheel_holds_the_package_and_no_top_level_rooms(built):
+    names = in_wheel(built)
     tops = {name.split("/")[0] for name in names}
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert tops == {"pyro_factor", f"pyro_factor-{version}.dist-info"}
-    sources = {str(path.relative_to(ROOT)) for path in ROOT.glob("pyro_factor/**/*.py")}
-    assert sources <= set(names)
+    assert sources() <= names
+
+
+def test_the_source_distribution_holds_every_room_too(built):
+    assert sources() <= in_source(built)
 
 
 @pytest.mark.parametrize("room", ["models", "inference", "evaluation"])

@@ -1,6 +1,7 @@
 """The scripts that the documentation names, cut short."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,15 @@ def test_true_codes_tell_place_and_digit_on_a_unit_scale(monkeypatch):
     assert torch.equal(without[:, 2:], codes[:, 2:])
     angle = torch.atan2(codes[::2, 1], codes[::2, 0])
     assert torch.equal((10 * angle / (2 * torch.pi)).round().long() % 10, clips.static)
+
+
+def test_a_run_is_released(released, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "path", [str(SCRIPTS), *sys.path])  # put back, as scripts add to it
+    script, ledger = load("release"), str(released / "ledger.jsonl")
+    assert script.main([str(released / "run"), "another", "--ledger", ledger]) == 0
+    made = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    folder = released / "weights"
+    assert made == [folder / "another.safetensors", folder / "another.md"]
+    assert all(path.is_file() for path in made)
+    assert script.main([str(released), "another", "--ledger", ledger]) == 2
+    assert "no run's configuration here" in capsys.readouterr().err

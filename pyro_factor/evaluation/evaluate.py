@@ -128,7 +128,7 @@ def _encode(
 ) -> list[Gathered]:
     """Codes of clips of two parts of the data; of the second also the ELBO's terms."""
     vae = run.vae
-    measures = (None, _elbo_terms(vae, num_frames))
+    measures = (None, elbo_terms(vae, num_frames))
     gathered = []
     with evaluating(vae, seed) as device:
         parts = run.data.replace(num_frames=num_frames).scoring(split)
@@ -139,7 +139,7 @@ def _encode(
     return gathered
 
 
-def _elbo_terms(vae: VideoVAE, num_frames: int) -> Callable[[Tensor], dict[str, Tensor]]:
+def elbo_terms(vae: VideoVAE, num_frames: int) -> Callable[[Tensor], dict[str, Tensor]]:
     """The ELBO's terms of clips: with the exact KL where the prior has one, else estimated."""
     codes = torch.zeros(1, num_frames, vae.num_features)
     try:

@@ -9,9 +9,9 @@ from jaxtyping import Float
 from pyro import poutine
 from torch import Tensor
 
-from ..inference.prior_reference import BUILT_IN, find_prior
 from ..models import NotGaussianPrior, gaussian_form
 from ..models.prior_reader import PriorReader
+from ..models.prior_reference import BUILT_IN, find_prior
 from .style import COLOURS, styled
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from ..errors import InputError, require
 from ..files import atomic
 from ..inference.metrics import read_rows
 from ..inference.runs import config_path, metrics_path
+from ..shareable import entries
 from .decoded import Decoded, decoded_listings, decoded_path
 from .report_figures import curves_figure, d_scores_figure
 from .results import Judgement, Scores, find_scores
@@ -131,7 +132,7 @@ def _marked(name: str, records: Sequence[Record]) -> list[str]:
 def _described(record: Record) -> tuple[str, ...]:
     model, scores = record.config.model, record.scores
     features = str(sum(map(len, scores.split))) if scores and scores.split else ""
-    iterations = f"{record.rows[-1]['iteration']:,}" if record.rows else "0"
+    iterations = f"{record.rows[-1]['iteration']:,}" if record.rows else ""
     return (record.name, model.prior, f"{model.beta:g}", features, iterations)
 
 
@@ -186,19 +187,12 @@ def _section(record: Record) -> dict[str, Any]:
     images = _images(folder / "figures")
     if not images:
         missing.append(f"No figures yet: pyro-factor figures {folder}")
-    parts = record.config.model_dump(mode="json")
-    config = [
-        (f"{part}.{key}", value)
-        for part in PARTS
-        for key, value in parts[part].items()
-        if (part, key) not in PATHS
-    ]
     return {
         "name": record.name,
         "listings": _listings(record),
         "images": images + _images(folder / "posterior"),
         "missing": missing,
-        "config": [(key, str(value)) for key, value in config if value is not None],
+        "config": entries(record.config),
     }
 
 
@@ -207,10 +201,6 @@ def _listings(record: Record) -> list[Listing]:
     if decoded_path(record.folder).exists():
         found += decoded_listings(Decoded.read(record.folder))
     return found
-
-
-PARTS = ("data", "model", "training")
-PATHS = {("data", "root"), ("data", "labels")}  # of this machine: no part of a page for others
 
 
 def _images(folder: Path) -> list[tuple[str, str]]:

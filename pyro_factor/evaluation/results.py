@@ -118,12 +118,21 @@ class Scores:
         Raises:
             InputError: The file is damaged or foreign.
         """
-        from pydantic import TypeAdapter, ValidationError
-
         try:
-            return TypeAdapter(cls).validate_json(path.read_bytes(), strict=True)
-        except (OSError, ValidationError):
+            return cls.parse(path.read_bytes())
+        except (OSError, ValueError):
             raise InputError(f"{path}: damaged; evaluate the run again") from None
+
+    @classmethod
+    def parse(cls, text: str | bytes) -> "Scores":
+        """Read scores back from JSON.
+
+        Raises:
+            ValueError: It holds no scores.
+        """
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(cls).validate_json(text, strict=True)
 
 
 def scores_path(

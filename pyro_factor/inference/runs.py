@@ -4,15 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from ..config import FROM_PYTHON, Config, fingerprint, make_config, read_config
+from ..checkpoint import Checkpoint, read_checkpoint
+from ..config import Config, fingerprint, make_config, read_config
 from ..data import VideoData, open_data
 from ..errors import InputError, require
+from ..models.described import restored_vae
 from ..models.networks import Decoder, Encoder
+from ..models.prior_reference import refer_to
 from ..models.video_vae import VideoVAE
-from .checkpoint import Checkpoint, read_checkpoint, restore
-from .prior_reference import find_prior, refer_to
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def load_run(
     folder = Path(folder)
     config, checkpoint = read_state(folder, iteration)
     path = checkpoint_path(folder) if iteration is None else kept_path(folder, iteration)
-    vae = _restored(path, config, checkpoint, vae)
+    vae = restored_vae(path, config, checkpoint, vae)
     return Run(folder, vae, build_data(config, data_root), config, checkpoint.iteration)
 
 
@@ -78,7 +77,7 @@ def load(folder: str | Path, vae: VideoVAE | None = None) -> VideoVAE:
         InputError: A file that is missing, damaged or foreign; a prior that has changed.
     """
     folder = Path(folder)
-    return _restored(checkpoint_path(folder), *read_state(folder), vae)
+    return restored_vae(checkpoint_path(folder), *read_state(folder), vae)
 
 
 def read_state(folder: Path, iteration: int | None = None) -> tuple[Config, Checkpoint]:
@@ -136,40 +135,6 @@ def describe(vae: VideoVAE, data: VideoData, training: dict[str, Any]) -> Config
     return make_config(data.settings, model, training)
 
 
-def build_vae(config: Config) -> VideoVAE:
-    """Build the model that a configuration describes, with fresh weights.
-
-    Raises:
-        InputError: Its prior or networks were given from Python, or the prior can't be found.
-    """
-    model, data = config.model, config.data
-    if model.prior == FROM_PYTHON or model.networks == "custom":
-        part = "prior" if model.prior == FROM_PYTHON else "networks"
-        raise InputError(
-            f"vae: this run's {part} came from Python and can't be found by name; build the "
-            "model and pass it: load(folder, vae=...)"
-        )
-    prior = find_prior(model.prior, model.prior_args, model.prior_sha256)
-    try:
-        return VideoVAE(
-            prior,
-            num_frames=data.num_frames,
-            beta=model.beta,
-            guide=model.guide,
-            pixels=model.pixels,
-            pixel_scale=model.pixel_scale,
-            image_shape=data.image_shape,
-            channels=model.channels,
-            hidden=model.hidden,
-            frequencies=model.frequencies,
-        )
-    except InputError:
-        raise
-    except Exception as error:  # whatever somebody's prior raises
-        cause = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"prior: {model.prior} fails when it is run: {cause}") from error
-
-
 def build_data(config: Config, root: str | Path | None = None) -> VideoData:
     """Build the training clips that a configuration describes, from another folder if given."""
     moved = {} if root is None else {"root": root}
@@ -200,12 +165,3 @@ def kept_iterations(folder: Path) -> list[int]:
 def metrics_path(folder: Path) -> Path:
     """Where a run's metrics are, one JSON object a line."""
     return folder / "metrics.jsonl"
-
-
-def _restored(path: Path, config: Config, checkpoint: Checkpoint, vae: VideoVAE | None) -> VideoVAE:
-    with torch.random.fork_rng(devices=[]):  # fresh weights are overwritten
-        vae = build_vae(config) if vae is None else vae
-    restore(vae, checkpoint.part("weights"), path)
-    # in the memory layout of the training, so that codes are the same to the bit
-    vae.to(memory_format=torch.channels_last)
-    return vae.eval()

@@ -10,12 +10,12 @@ from pathlib import Path
 import pyro
 import torch
 
+from ..checkpoint import Checkpoint, weights, write_checkpoint
 from ..config import Config, fingerprint, write_config
 from ..data import VideoData
 from ..errors import StorageError, TimeUp, TrainingDiverged, TrainingInterrupted
 from ..files import explained
 from ..models.video_vae import VideoVAE
-from .checkpoint import Checkpoint, weights, write_checkpoint
 from .hardware import determinism, name_precision
 from .interrupts import deferred_interrupt
 from .metrics import Metrics, NonFinite

@@ -8,20 +8,20 @@ from pathlib import Path
 import pyro
 import torch
 
+from ..checkpoint import Checkpoint, restore
 from ..config import Config, TrainingConfig, first_difference
 from ..data import VideoData
 from ..errors import InputError, require
 from ..files import locked
+from ..models.described import build_vae
 from ..models.video_vae import VideoVAE
 from .allocator import keep_freed_memory
-from .checkpoint import Checkpoint, restore
 from .estimators import make_estimator
 from .hardware import choose_device, determinism
 from .metrics import read_rows
 from .runs import (
     Run,
     build_data,
-    build_vae,
     checkpoint_path,
     config_path,
     describe,
@@ -200,5 +200,11 @@ def _resumed(folder: Path, config: Config) -> Checkpoint:
     difference = first_difference(stored, config)
     if difference is not None:
         raise InputError(f"{folder}: can't go on with another configuration: {difference}")
+    left = checkpoint.iteration < config.training.iterations
+    if left and checkpoint.iteration > 0 and not checkpoint.part("optimiser"):
+        raise InputError(
+            f"{folder}: can't go on: it holds a trained model without the optimiser's state; "
+            f"train(load({str(folder)!r}), ...) into another folder starts from its weights"
+        )
     read_rows(metrics_path(folder))  # refused, if they are damaged, before anything is written
     return checkpoint

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import TypeVar
 
 import pyro
 import pyro.distributions as dist
@@ -24,6 +25,7 @@ from .video_model import VideoModel
 GUIDES: Mapping[str, type[VideoGuide]] = MappingProxyType(
     {kind.name: kind for kind in (VideoGuide, SmoothingGuide, ShufflingGuide)}
 )
+Kind = TypeVar("Kind", bound="VideoVAE")
 
 
 class VideoVAE(nn.Module):
@@ -91,6 +93,30 @@ class VideoVAE(nn.Module):
             decoder = decoder or Decoder(*sizes, frequencies)
             self.model = VideoModel(reader, decoder, beta, self.images)
             self.guide = GUIDES[guide](reader, encoder or Encoder(*sizes), beta, self.images)
+
+    @classmethod
+    def from_pretrained(cls: type[Kind], name: str) -> Kind:
+        """Load a trained model that comes with the package.
+
+        Args:
+            name: One of `pretrained_names()`, such as "bouncing-mnist-2".
+
+        Returns:
+            The model in evaluation mode, on the CPU.
+
+        Raises:
+            InputError: There is no such model, or its file is damaged.
+        """
+        from .pretrained import read_pretrained
+
+        return read_pretrained(name).vae(cls)
+
+    @staticmethod
+    def pretrained_names() -> list[str]:
+        """The names that `from_pretrained` knows."""
+        from .pretrained import pretrained_names
+
+        return pretrained_names()
 
     @property
     def prior(self) -> Prior:

@@ -10,12 +10,12 @@ from importlib.util import find_spec
 from math import inf
 from pathlib import Path
 
+from ..checkpoint import read_checkpoint
 from ..errors import InUse, TimeUp, TrainingDiverged, require
 from ..evaluation import evaluate
 from ..evaluation.decoded import measure_decoded
 from ..evaluation.figures import figures
 from ..files import atomic
-from ..inference.checkpoint import read_checkpoint
 from ..inference.hardware import choose_device, choose_precision, name_precision
 from ..inference.runs import build_data, checkpoint_path
 from ..inference.training import train_described

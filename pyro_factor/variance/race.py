@@ -9,14 +9,15 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
+from ..checkpoint import read_checkpoint
 from ..config import Config, make_config
 from ..errors import InputError, InUse, TimeUp, TrainingDiverged, require
 from ..evaluation import evaluate
 from ..files import atomic, locked
-from ..inference.checkpoint import read_checkpoint
 from ..inference.hardware import choose_device
-from ..inference.runs import build_vae, checkpoint_path, kept_iterations, kept_path, load_run
+from ..inference.runs import checkpoint_path, kept_iterations, kept_path, load_run
 from ..inference.training import train_described
+from ..models.described import build_vae
 from .contestants import Contestant, contestant
 from .defaults import POINTS, RACERS
 

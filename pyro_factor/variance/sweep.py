@@ -8,7 +8,7 @@ import torch
 
 from ..config import Config, make_config
 from ..data import VideoData
-from ..inference.runs import build_vae
+from ..models.described import build_vae
 from ..models.prior_reader import PriorReader
 from ..models.priors import factored
 from ..track import Track

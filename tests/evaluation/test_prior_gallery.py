@@ -4,8 +4,8 @@ from rich.console import Console
 
 from pyro_factor.cli import main
 from pyro_factor.evaluation.prior_gallery import VIDEOS, draws, is_gaussian, prior_table
-from pyro_factor.inference.prior_reference import BUILT_IN
 from pyro_factor.models import priors
+from pyro_factor.models.prior_reference import BUILT_IN
 
 
 def test_the_table_lists_every_prior_with_its_hyperparameters():

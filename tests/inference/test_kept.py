@@ -7,10 +7,10 @@ import pytest
 import torch
 from small_runs import SMALL, command, small_run, small_vae
 
+from pyro_factor.checkpoint import weights
 from pyro_factor.config import fingerprint, read_config
 from pyro_factor.errors import InputError, TrainingInterrupted
 from pyro_factor.inference import load, load_run
-from pyro_factor.inference.checkpoint import weights
 from pyro_factor.inference.runs import kept_iterations, kept_path
 from pyro_factor.inference.trainer import Trainer
 

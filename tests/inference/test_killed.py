@@ -13,7 +13,7 @@ from filelock import FileLock
 from killable import Moment
 from small_runs import rows
 
-from pyro_factor.inference.checkpoint import read_checkpoint
+from pyro_factor.checkpoint import read_checkpoint
 from pyro_factor.inference.metrics import read_rows
 from pyro_factor.inference.runs import checkpoint_path, config_path, metrics_path, read_state
 

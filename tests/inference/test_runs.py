@@ -11,8 +11,8 @@ from pyro_factor.config import FROM_PYTHON
 from pyro_factor.data import BouncingDigits
 from pyro_factor.errors import InputError
 from pyro_factor.inference import load, load_run
-from pyro_factor.inference.prior_reference import find_prior, refer_to
 from pyro_factor.models import gallery
+from pyro_factor.models.prior_reference import find_prior, refer_to
 
 MY_PRIOR = """
 import pyro, pyro.distributions as dist

@@ -8,10 +8,10 @@ import pytest
 import torch
 from small_runs import rows, small_data, small_run, small_vae
 
+from pyro_factor.checkpoint import read_checkpoint, weights
 from pyro_factor.data import BouncingDigits
 from pyro_factor.errors import InputError, TrainingDiverged, TrainingInterrupted
 from pyro_factor.inference import load
-from pyro_factor.inference.checkpoint import read_checkpoint, weights
 from pyro_factor.inference.metrics import read_rows
 from pyro_factor.inference.runs import checkpoint_path
 from pyro_factor.inference.trainer import Trainer

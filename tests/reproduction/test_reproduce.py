@@ -10,9 +10,9 @@ from bare import run_bare
 from safetensors.torch import load_file, save
 
 from pyro_factor import cli, load
+from pyro_factor.checkpoint import read_checkpoint
 from pyro_factor.errors import TimeUp, TrainingDiverged
 from pyro_factor.files import locked
-from pyro_factor.inference.checkpoint import read_checkpoint
 from pyro_factor.inference.trainer import Trainer
 from pyro_factor.reproduction import reproduce as module
 from pyro_factor.reproduction.ledger import Ledger

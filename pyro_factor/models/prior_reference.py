@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 
 from ..config import FROM_PYTHON
 from ..errors import InputError, require
-from ..models import gallery, priors
-from ..models.program import explained
+from . import gallery, priors
+from .program import explained
 
 PAPER = (priors.factored, priors.slow, priors.independent)
 BUILT_IN: dict[str, Callable] = {prior.__name__: prior for prior in PAPER} | gallery.PRIORS

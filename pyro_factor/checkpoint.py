@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -10,10 +10,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from ..errors import InputError
-from ..files import atomic
+from .errors import InputError
+from .files import atomic
 
 FORMAT, VERSION = "pyro-factor checkpoint", 1
+ENTRIES = ("format", "version", "run", "iteration", "seconds")
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,14 @@ class Checkpoint:
         iteration: Completed iterations.
         seconds: Time spent on them.
         tensors: Everything else, by name: `weights.*`, `optimiser.*`, `pending.*`.
+        about: Further entries of the header: what comes with the package has its own.
     """
 
     run: str
     iteration: int
     seconds: float
     tensors: dict[str, Tensor]
+    about: Mapping[str, str] = field(default_factory=dict)
 
     def part(self, prefix: str) -> dict[str, Tensor]:
         """The tensors under a prefix, by the rest of their names."""
@@ -46,6 +49,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "run": checkpoint.run,
         "iteration": str(checkpoint.iteration),
         "seconds": repr(checkpoint.seconds),
+        **checkpoint.about,
     }
     tensors = {name: t.detach().cpu().contiguous() for name, t in checkpoint.tensors.items()}
     metadata["sha256"] = _checksum(metadata, tensors)
@@ -76,9 +80,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         )
     if metadata.pop("sha256", None) != _checksum(metadata, tensors):
         raise InputError(f"{path}: damaged or altered; its checksum is not that of its contents")
-    return Checkpoint(
-        metadata["run"], int(metadata["iteration"]), float(metadata["seconds"]), tensors
-    )
+    iteration, seconds = int(metadata["iteration"]), float(metadata["seconds"])
+    about = {name: text for name, text in metadata.items() if name not in ENTRIES}
+    return Checkpoint(metadata["run"], iteration, seconds, tensors, about)
 
 
 def _checksum(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:

@@ -1,0 +1,79 @@
+"""The model that a configuration describes, with fresh weights or with saved ones."""
+
+from pathlib import Path
+
+import torch
+
+from ..checkpoint import Checkpoint, restore
+from ..config import FROM_PYTHON, Config
+from ..errors import InputError
+from .prior_reference import find_prior
+from .video_vae import Kind, VideoVAE
+
+
+def build_vae(config: Config, kind: type[Kind] = VideoVAE) -> Kind:  # type: ignore[assignment]
+    """Build the model that a configuration describes, with fresh weights.
+
+    Args:
+        config: The description.
+        kind: The model's class.
+
+    Raises:
+        InputError: Its prior or networks were given from Python, or the prior can't be found.
+    """
+    model, data = config.model, config.data
+    if model.prior == FROM_PYTHON or model.networks == "custom":
+        part = "prior" if model.prior == FROM_PYTHON else "networks"
+        raise InputError(
+            f"vae: this run's {part} came from Python and can't be found by name; build the "
+            "model and pass it: load(folder, vae=...)"
+        )
+    prior = find_prior(model.prior, model.prior_args, model.prior_sha256)
+    try:
+        return kind(
+            prior,
+            num_frames=data.num_frames,
+            beta=model.beta,
+            guide=model.guide,
+            pixels=model.pixels,
+            pixel_scale=model.pixel_scale,
+            image_shape=data.image_shape,
+            channels=model.channels,
+            hidden=model.hidden,
+            frequencies=model.frequencies,
+        )
+    except InputError:
+        raise
+    except Exception as error:  # whatever somebody's prior raises
+        cause = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"prior: {model.prior} fails when it is run: {cause}") from error
+
+
+def restored_vae(
+    path: Path,
+    config: Config,
+    checkpoint: Checkpoint,
+    vae: Kind | None = None,
+    kind: type[Kind] = VideoVAE,  # type: ignore[assignment]
+) -> Kind:
+    """Give a model a checkpoint's weights.
+
+    Args:
+        path: The checkpoint's file, for errors.
+        config: The model's description.
+        checkpoint: Its weights.
+        vae: The model; built from the description unless given.
+        kind: The class of the one that is built.
+
+    Returns:
+        The model in evaluation mode.
+
+    Raises:
+        InputError: The model can't be built, or the weights are another's.
+    """
+    with torch.random.fork_rng(devices=[]):  # fresh weights are overwritten
+        vae = build_vae(config, kind) if vae is None else vae
+    restore(vae, checkpoint.part("weights"), path)
+    # in the memory layout of the training, so that codes are the same to the bit
+    vae.to(memory_format=torch.channels_last)
+    return vae.eval()
