@@ -14,6 +14,7 @@ from ..data import VideoData
 from ..errors import InputError, require
 from ..files import locked
 from ..models.described import build_vae
+from ..models.thinned import thinned_pair
 from ..models.video_vae import VideoVAE
 from .allocator import keep_freed_memory
 from .estimators import make_estimator
@@ -175,8 +176,9 @@ def _check_clips(vae: VideoVAE, data: VideoData, training: TrainingConfig) -> No
     clips = data.batch(1, torch.Generator(device).manual_seed(0))
     local = pyro.settings.context(module_local_params=True)
     with local, torch.random.fork_rng(devices=[]):
-        elbo = make_estimator(training.elbo, training.particles, vae.max_plate_nesting)
-        elbo.loss(vae.eval().model, vae.guide, clips.videos)
+        pair = thinned_pair(vae, training.every).eval()
+        elbo = make_estimator(training.elbo, training.particles, pair.max_plate_nesting)
+        elbo.loss(pair.model, pair.guide, clips.videos[:, :: training.every])
 
 
 def _check_factors(vae: VideoVAE, orthogonality: float) -> None:

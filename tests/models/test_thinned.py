@@ -103,4 +103,4 @@ def test_bad_input_is_named(case):
 def test_nothing_is_written_for_a_step_that_is_too_long(tmp_path):
     with pytest.raises(InputError, match="every: got 50"):
         small_run(tmp_path / "run", small_vae(), 1, every=50)
-    assert not (tmp_path / "run" / "config.json").exists()
+    assert not (tmp_path / "run").exists()
