@@ -12,8 +12,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
+LARGEST = 20e6  # bytes of what is published: models are few and small
+
 # room -> the rooms it may not import
-STUDIES = {"variance", "posterior", "reproduction", "bench", "cli", "commands"}
+STUDIES = {"variance", "posterior", "reproduction", "bench", "pretrained", "cli", "commands"}
 FORBIDDEN = {
     "data": {"models", "inference", "evaluation", *STUDIES},
     "models": {"data", "inference", "evaluation", *STUDIES},
@@ -23,6 +25,7 @@ FORBIDDEN = {
     "posterior": STUDIES - {"posterior"},
     "reproduction": STUDIES - {"reproduction"},
     "bench": STUDIES - {"bench", "reproduction"},
+    "pretrained": STUDIES - {"pretrained", "reproduction"},
 }
 
 
@@ -60,6 +63,18 @@ def test_the_wheel_holds_the_package_and_no_top_level_rooms(built):
 
 def test_the_source_distribution_holds_every_room_too(built):
     assert sources() <= in_source(built)
+
+
+def test_the_trained_models_and_their_cards_are_in_what_is_published(built):
+    folder = ROOT / "pyro_factor/models/weights"
+    models = {path.stem for path in folder.glob("*.safetensors")}
+    assert {path.name for path in folder.iterdir()} == {
+        f"{name}.{kind}" for name in models for kind in ("safetensors", "md")
+    }
+    shipped = {str(path.relative_to(ROOT)) for path in folder.iterdir()}
+    for names in (in_wheel(built), in_source(built)):
+        assert shipped | {"pyro_factor/pretrained/card.md"} <= names
+    assert max(path.stat().st_size for path in built.iterdir()) < LARGEST
 
 
 @pytest.mark.parametrize("room", ["models", "inference", "evaluation"])
