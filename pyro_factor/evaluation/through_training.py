@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from ..inference.hardware import choose_device
 from ..inference.runs import Run, kept_iterations, load_run
 from ..models import VideoVAE, closed_forms
 from .evaluate import evaluate
-from .gather import TEST_STREAM, evaluating, stream
+from .gather import TEST_STREAM, batches, evaluating, gather, stream
 from .results import Judgement
 from .style import COLOURS, MARKERS, styled
 from .tables import ACCURACIES, CLASSIFIERS, Listing
@@ -22,7 +23,7 @@ from .tables import ACCURACIES, CLASSIFIERS, Listing
 if TYPE_CHECKING:
     import matplotlib.figure
 
-CLIPS = 400
+CLIPS, FRAMES = 400, 256  # FRAMES at a time
 TERMS = {"static": "hs", "temporal": "ht"}  # the draws whose columns a term of E_q[log p(h)] is of
 
 
@@ -81,12 +82,13 @@ def through_training(
     kept = kept_iterations(folder)
     require(bool(kept), "folder", str(folder), "it kept no weights; train with keep")
     last = load_run(folder, data_root=data_root)
-    runs = [load_run(folder, data_root=data_root, iteration=i) for i in kept if i < last.iteration]
+    earlier = [i for i in kept if i < last.iteration]
+    runs = [*(load_run(folder, data_root=data_root, iteration=i) for i in earlier), last]
     clips = CLIPS if clips is None else clips
     options = {"split": split, "num_frames": num_frames, "clips": clips, "seed": seed}
-    for run in [*runs, last]:
+    for run in runs:
         run.vae.to(choose_device(device))
-    moments = [_moment(run, options, progress) for run in [*runs, last]]
+    moments = [_moment(run, options, progress) for run in runs]
     with atomic(kept_scores_path(folder)) as temporary:
         lines = json.dumps([asdict(moment) for moment in moments], indent=2)
         temporary.write_text(lines + "\n", encoding="utf-8")
@@ -98,7 +100,7 @@ def kept_scores_path(folder: Path) -> Path:
     return folder / "kept.json"
 
 
-def factor_nats(vae: VideoVAE, videos: Tensor) -> dict[str, float]:
+def factor_nats(vae: VideoVAE, videos: Tensor) -> dict[str, Tensor]:
     """KL(q ‖ p) of each factor of the paper's priors, nats per video (eqs. 13-18)."""
     q, factors = vae.encode(videos), vae.factors
     found = {}
@@ -106,7 +108,7 @@ def factor_nats(vae: VideoVAE, videos: Tensor) -> dict[str, float]:
         if TERMS.get(term) in factors:
             columns = factors[TERMS[term]]
             kl = -closed_forms.entropy(q.scale[..., columns]) - expected
-            found[TERMS[term]] = kl.mean().item()
+            found[TERMS[term]] = kl.mean().detach()
     return found
 
 
@@ -115,14 +117,14 @@ def _moment(run: Run, options: Mapping[str, object], progress: bool) -> Moment:
     frames, vae = scores.num_frames, run.vae
     with evaluating(vae, scores.seed) as device:
         data = run.data.replace(num_frames=frames).scoring(scores.data_split)[1]
-        videos = data.batch(scores.clips, stream(scores.seed, TEST_STREAM, device)).videos
-        nats, loc = factor_nats(vae, videos), vae.encode(videos).loc.flatten(0, 1)
-        spread = {name: loc[:, held].std(0).mean().item() for name, held in vae.factors.items()}
+        generator = stream(scores.seed, TEST_STREAM, device)
+        drawn = batches(data, scores.clips, max(1, FRAMES // frames), generator)
+        seen = gather(vae, drawn, partial(factor_nats, vae))
+    loc = seen.features
+    spread = {name: float(loc[:, held].std(0).mean()) for name, held in vae.factors.items()}
     judged = {name: _accuracies(one) for name, one in scores.judged.items()}
-    terms = scores.terms
-    return Moment(
-        run.iteration, scores.elbo, terms.get("reconstruction", scores.elbo), nats, spread, judged
-    )
+    reconstruction = scores.terms["reconstruction"]
+    return Moment(run.iteration, scores.elbo, reconstruction, seen.terms, spread, judged)
 
 
 def _accuracies(judgement: Judgement) -> dict[str, float]:

@@ -100,12 +100,11 @@ class Decoder(nn.Module):
         sizes = _sizes(image_shape, len(channels))[::-1]
         self._shape = (channels[-1], *sizes[0])
         height, width = sizes[0]
-        linear = [
+        self.inputs = FourierFeatures(frequencies) if frequencies else nn.Identity()
+        self.linear = nn.Sequential(
             _linear(num_features * (1 + 2 * frequencies), hidden),
             _linear(hidden, channels[-1] * height * width),
-        ]
-        self.inputs = FourierFeatures(frequencies) if frequencies else nn.Identity()
-        self.linear = nn.Sequential(*linear)
+        )
         outputs = [*channels[-2::-1], image_shape[0]]
         layers: list[nn.Module] = []
         for i, (inputs, out) in enumerate(zip(channels[::-1], outputs, strict=True)):

@@ -1,8 +1,9 @@
 """The paper's claims on one page: its numbers, ours, and what lies beyond its tables."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
-from .claims import CLAIMS, Finding, ours, papers
+from .claims import CLAIMS, Finding, Numbers, ours, papers
 from .ledger import Row
 from .paper import ACCURACY, BEYOND, Cell
 from .schedules import SCHEDULES
@@ -47,16 +48,14 @@ def render_claims(rows: Sequence[Row]) -> str:
 
 def _claims(rows: Sequence[Row]) -> list[list[str]]:
     held = {row.schedule for row in rows}
-    places = [(s, judge) for s in SCHEDULES if s in held for judge in CLASSIFIERS]
-    lines = []
-    for claim in CLAIMS:
-        lines.append([claim.text, "the paper", *_verdict(claim.judge(papers))])
-        lines += [
-            ["", f"{schedule}, {CLASSIFIERS[judge]}", *_verdict(found)]
-            for schedule, judge in places
-            for found in [claim.judge(ours(rows, schedule, judge))]
-        ]
-    return lines
+    whose: dict[str, Numbers] = {"the paper": papers}
+    for schedule, judge in product((name for name in SCHEDULES if name in held), CLASSIFIERS):
+        whose[f"{schedule}, {CLASSIFIERS[judge]}"] = ours(rows, schedule, judge)
+    return [
+        [claim.text if name == "the paper" else "", name, *_verdict(claim.judge(numbers))]
+        for claim in CLAIMS
+        for name, numbers in whose.items()
+    ]
 
 
 def _verdict(finding: Finding) -> tuple[str, str]:

@@ -146,8 +146,13 @@ def _row(
     run = train_described(config, folder, data=data, max_minutes=minutes, progress=progress)
     scores = evaluate(run, num_frames=NUM_FRAMES, clips=plan.clips, progress=progress).record()
     if cell.prior == "factored":
-        judge = {"clips": plan.judged_clips, "iterations": plan.judge_iterations}
-        decoded = measure_decoded(run, run.vae.factors["hs"], progress=progress, **judge)
+        decoded = measure_decoded(
+            run,
+            run.vae.factors["hs"],
+            clips=plan.judged_clips,
+            iterations=plan.judge_iterations,
+            progress=progress,
+        )
         scores["decoded"] = asdict(decoded)
     if plan.in_tables and find_spec("matplotlib"):
         figures(run)
