@@ -93,17 +93,19 @@ class Schedule:
         )
 
 
+_RECIPE: dict[str, Any] = {"model": {"frequencies": 5}, "every": 8, "guide": "shuffling"}
+
+
+def _rate(decay_every: int) -> dict[str, float]:
+    """A learning rate that halves six times or more within the schedule."""
+    return {"learning_rate": 3e-3, "decay": 0.5, "decay_every": decay_every}
+
+
 SCHEDULES = {
     "paper": Schedule(iterations=30_000, videos=64),
     "short": Schedule(iterations=2_000, videos=16),
-    "recipe": Schedule(
-        iterations=2_000,
-        videos=128,
-        model={"frequencies": 5},
-        training={"learning_rate": 3e-3, "decay": 0.5, "decay_every": 300},
-        every=8,
-        guide="shuffling",
-    ),
+    "recipe": Schedule(2_000, 128, training=_rate(300), **_RECIPE),
+    "recipe-long": Schedule(16_000, 64, training=_rate(2_000), **_RECIPE),
     "smoke": Schedule(2, 2, 40, 2, 4, source="embedded", chairs=30, in_tables=False),
 }
 

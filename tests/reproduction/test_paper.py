@@ -40,6 +40,15 @@ def test_a_cell_describes_its_run(cell):
     assert (config.data.num_frames, config.training.videos) == clips
 
 
+def test_the_long_recipe_is_the_recipe_for_longer():
+    recipe, longer = (SCHEDULES[name].config(cells()[0]) for name in ("recipe", "recipe-long"))
+    length = {"iterations", "videos", "decay_every"}
+    assert longer.model == recipe.model
+    assert longer.data == recipe.data
+    assert longer.training.model_dump(exclude=length) == recipe.training.model_dump(exclude=length)
+    assert longer.training.iterations > recipe.training.iterations
+
+
 @pytest.mark.parametrize("cell", cells())
 def test_the_recipe_has_as_many_frames_as_the_short_schedule(cell):
     def frames(config):
