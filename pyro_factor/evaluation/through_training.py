@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..errors import InputError, require
+from ..errors import require
 from ..files import atomic
 from ..inference.hardware import choose_device
 from ..inference.runs import Run, kept_iterations, load_run
@@ -170,25 +170,18 @@ def moments_listings(moments: Sequence[Moment]) -> list[Listing]:
 def moments_figure(moments: Sequence[Moment]) -> "matplotlib.figure.Figure":
     """Accuracies and D-score (RBF SVM), the nats of each factor and its spread, by iteration.
 
-    Raises:
-        InputError: The clips have no labels.
+    Clips without labels have no accuracies, and some priors no such nats: the figure has the rest.
     """
     from matplotlib.figure import Figure
 
-    if not all("rbf" in moment.accuracies for moment in moments):
-        raise InputError("moments: the clips have no labels; there are no accuracies to draw")
     x = [moment.iteration for moment in moments]
-    curves = {
-        "accuracy, RBF SVM": {
-            label: [m.accuracies["rbf"][name] for m in moments]
-            for name, label in ACCURACIES.items()
-        },
-        "D-score, RBF SVM": {"D": [m.accuracies["rbf"]["d_score"] for m in moments]},
-        "KL, nats per video": {n: [m.nats[n] for m in moments] for n in moments[0].nats},
-        "standard deviation": {n: [m.spread[n] for m in moments] for n in moments[0].spread},
-    }
-    fig = Figure(figsize=(9, 5.4))
-    for axes, (title, lines) in zip(fig.subplots(2, 2).flat, curves.items(), strict=True):
+    panels = {title: lines for title, lines in _curves(moments).items() if lines}
+    rows = -(-len(panels) // 2)
+    fig = Figure(figsize=(9, 2.7 * rows))
+    grid = fig.subplots(rows, 2, squeeze=False).flat
+    for axes in list(grid)[len(panels) :]:
+        axes.remove()
+    for axes, (title, lines) in zip(fig.axes, panels.items(), strict=True):
         for number, (label, values) in enumerate(lines.items()):
             axes.plot(x, values, marker=MARKERS[number], ms=4, color=COLOURS[number], label=label)
         axes.set(title=title, xlabel="iteration")
@@ -196,3 +189,17 @@ def moments_figure(moments: Sequence[Moment]) -> "matplotlib.figure.Figure":
         axes.legend(fontsize=7)
     fig.suptitle("Scores through the training")
     return fig
+
+
+def _curves(moments: Sequence[Moment]) -> dict[str, dict[str, list[float]]]:
+    """The lines of each panel, by title and label."""
+    labelled = all("rbf" in moment.accuracies for moment in moments)
+    rbf = [moment.accuracies["rbf"] for moment in moments] if labelled else []
+    return {
+        "accuracy, RBF SVM": {
+            label: [scores[name] for scores in rbf] for name, label in ACCURACIES.items() if rbf
+        },
+        "D-score, RBF SVM": {"D": [scores["d_score"] for scores in rbf]} if rbf else {},
+        "KL, nats per video": {n: [m.nats[n] for m in moments] for n in moments[0].nats},
+        "standard deviation": {n: [m.spread[n] for m in moments] for n in moments[0].spread},
+    }

@@ -122,16 +122,8 @@ def describe(vae: VideoVAE, data: VideoData, training: dict[str, Any]) -> Config
         InputError: A number of the training that is out of range.
     """
     paper = type(vae.guide.encoder) is Encoder and type(vae.model.decoder) is Decoder
-    model = refer_to(vae.prior)._asdict() | {
-        "beta": float(vae.beta),
-        "guide": vae.guide.name,
-        "pixels": vae.images.name,
-        "pixel_scale": float(vae.images.scale),
-        "channels": vae.channels,
-        "hidden": vae.hidden,
-        "frequencies": vae.frequencies,
-        "networks": "paper" if paper else "custom",
-    }
+    networks = {"networks": "paper" if paper else "custom"}
+    model = refer_to(vae.prior)._asdict() | vae.settings | networks
     return make_config(data.settings, model, training)
 
 

@@ -7,7 +7,7 @@ import torch
 from ..checkpoint import Checkpoint, restore
 from ..config import FROM_PYTHON, Config
 from ..errors import InputError
-from .prior_reference import find_prior
+from .prior_reference import PriorReference, find_prior
 from .video_vae import Kind, VideoVAE
 
 
@@ -29,19 +29,9 @@ def build_vae(config: Config, kind: type[Kind] = VideoVAE) -> Kind:  # type: ign
             "model and pass it: load(folder, vae=...)"
         )
     prior = find_prior(model.prior, model.prior_args, model.prior_sha256)
+    settings = model.model_dump(exclude={*PriorReference._fields, "networks"})
     try:
-        return kind(
-            prior,
-            num_frames=data.num_frames,
-            beta=model.beta,
-            guide=model.guide,
-            pixels=model.pixels,
-            pixel_scale=model.pixel_scale,
-            image_shape=data.image_shape,
-            channels=model.channels,
-            hidden=model.hidden,
-            frequencies=model.frequencies,
-        )
+        return kind(prior, data.num_frames, image_shape=data.image_shape, **settings)
     except InputError:
         raise
     except Exception as error:  # whatever somebody's prior raises

@@ -71,14 +71,8 @@ def thinned_pair(vae: VideoVAE, every: int) -> VideoVAE:
     return VideoVAE(
         thinned(vae.prior, every),
         -(-vae.num_frames // every),
-        beta=vae.beta / every,
-        guide=vae.guide.name,
         encoder=vae.guide.encoder,
         decoder=vae.model.decoder,
         image_shape=vae.image_shape,
-        pixels=vae.images.name,
-        pixel_scale=float(vae.images.scale),
-        channels=vae.channels,
-        hidden=vae.hidden,
-        frequencies=vae.frequencies,
+        **vae.settings | {"beta": vae.beta / every},
     )

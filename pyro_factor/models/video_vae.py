@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyro
 import pyro.distributions as dist
@@ -122,6 +122,19 @@ class VideoVAE(nn.Module):
     def prior(self) -> Prior:
         """The prior, as it was given."""
         return self.model.reader.prior
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The keywords that describe such a model, but for its networks and the frames' shape."""
+        return {
+            "beta": float(self.beta),
+            "guide": self.guide.name,
+            "pixels": self.images.name,
+            "pixel_scale": float(self.images.scale),
+            "channels": self.channels,
+            "hidden": self.hidden,
+            "frequencies": self.frequencies,
+        }
 
     @property
     def factors(self) -> dict[str, list[int]]:

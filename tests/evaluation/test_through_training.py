@@ -8,7 +8,9 @@ from small_runs import command, small_data, small_run, small_vae
 
 from pyro_factor import evaluate, gaussian_form, priors
 from pyro_factor.errors import InputError
+from pyro_factor.evaluation.tables import ACCURACIES
 from pyro_factor.evaluation.through_training import (
+    Moment,
     factor_nats,
     moments_figure,
     through_training,
@@ -70,7 +72,17 @@ def test_a_run_that_kept_nothing_is_refused(tmp_path):
         through_training(tmp_path)
 
 
-def test_clips_without_labels_have_no_curves(folder):
-    moment = through_training(folder, **FEW)[0]
-    with pytest.raises(InputError, match="no labels"):
-        moments_figure([type(moment)(0, 0.0, 0.0, {}, {}, {})])
+@pytest.mark.parametrize(
+    ("labelled", "nats", "panels"),
+    [
+        (True, {"hs": 1.0, "ht": 2.0}, 4),
+        (True, {}, 3),
+        (False, {"hs": 1.0, "ht": 2.0}, 2),
+        (False, {}, 1),
+    ],
+)
+def test_the_figure_has_what_the_clips_and_the_prior_have(labelled, nats, panels):
+    accuracies = {"rbf": dict.fromkeys([*ACCURACIES, "d_score"], 0.5)} if labelled else {}
+    figure = moments_figure([Moment(i, 0.0, 0.0, nats, {"h": 1.0}, accuracies) for i in (0, 5)])
+    assert len(figure.axes) == panels
+    assert all(axes.get_legend().get_texts() for axes in figure.axes)
