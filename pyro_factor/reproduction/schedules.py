@@ -28,6 +28,7 @@ class Schedule:
         training: What it changes of the training.
         every: Training is on every so many-th frame of the clips.
         guide: The guide of the factored model.
+        keep: Iterations whose weights stay in the run folder, for curves through the training.
     """
 
     iterations: int
@@ -42,6 +43,7 @@ class Schedule:
     training: Mapping[str, Any] = field(default_factory=dict)
     every: int = 1
     guide: str = "independent"
+    keep: tuple[int, ...] = ()
 
     @property
     def words(self) -> str:
@@ -87,6 +89,7 @@ class Schedule:
                 "every": 1 if single else self.every,
                 "seed": cell.seed,
                 "checkpoint_every": 250,
+                "keep": self.keep,
                 **self.training,
                 **training,
             },
@@ -94,6 +97,7 @@ class Schedule:
 
 
 _RECIPE: dict[str, Any] = {"model": {"frequencies": 5}, "every": 8, "guide": "shuffling"}
+_KEPT = (500, 1_000, 2_000, 4_000, 8_000, 12_000)
 
 
 def _rate(decay_every: int) -> dict[str, float]:
@@ -105,7 +109,7 @@ SCHEDULES = {
     "paper": Schedule(iterations=30_000, videos=64),
     "short": Schedule(iterations=2_000, videos=16),
     "recipe": Schedule(2_000, 128, training=_rate(300), **_RECIPE),
-    "recipe-long": Schedule(16_000, 64, training=_rate(2_000), **_RECIPE),
+    "recipe-long": Schedule(16_000, 64, training=_rate(2_000), keep=_KEPT, **_RECIPE),
     "smoke": Schedule(2, 2, 40, 2, 4, source="embedded", chairs=30, in_tables=False),
 }
 

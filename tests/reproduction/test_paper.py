@@ -42,7 +42,7 @@ def test_a_cell_describes_its_run(cell):
 
 def test_the_long_recipe_is_the_recipe_for_longer():
     recipe, longer = (SCHEDULES[name].config(cells()[0]) for name in ("recipe", "recipe-long"))
-    length = {"iterations", "videos", "decay_every"}
+    length = {"iterations", "videos", "decay_every", "keep"}
     assert longer.model == recipe.model
     assert longer.data == recipe.data
     assert longer.training.model_dump(exclude=length) == recipe.training.model_dump(exclude=length)
