@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-from .claims import CLAIMS, Finding, Numbers, ours, papers
+from .claims import CLAIMS, Claim, Finding, Numbers, ours, papers
 from .ledger import Row
-from .paper import ACCURACY, BEYOND, Cell
+from .paper import ACCURACY, BEYOND, Cell, Column
 from .schedules import SCHEDULES
 from .tables import CLASSIFIERS, markdown
 
@@ -15,8 +15,9 @@ TRIED = (Cell("mnist", "factored", 4, 4), Cell("chairs", "factored", 8, 4), *BEY
 HEAD = """# The paper's claims, held against its numbers and ours
 
 Rendered from `ledger.jsonl` by `pyro-factor reproduce`; don't edit. One rule judges the paper's
-numbers and ours; three numbers are those of the factored model, Slow and the VAE. The claim that
-Monte Carlo is too noisy to train with has [a page of its own](../variance.md).
+numbers and ours; three numbers are those of the factored model, Slow and the VAE, and "?" is one
+that is missing; numbers of which a schedule has none aren't shown. The claim that Monte Carlo is
+too noisy to train with has [a page of its own](../variance.md).
 """
 GLIDING = f"""What a judge, trained on real frames, tells of decoded test clips in which one factor
 glides to another clip's, of what it tells when none does. Holds from {LEFT_ALONE:.0%} of it.
@@ -55,7 +56,20 @@ def _claims(rows: Sequence[Row]) -> list[list[str]]:
         [claim.text if name == "the paper" else "", name, *_verdict(claim.judge(numbers))]
         for claim in CLAIMS
         for name, numbers in whose.items()
+        if _has_numbers(claim, numbers)
     ]
+
+
+def _has_numbers(claim: Claim, numbers: Numbers) -> bool:
+    """Whether any of the numbers that a claim asks for is there."""
+    found = []
+
+    def listen(column: Column, prior: str, beta: int) -> float | None:
+        found.append(numbers(column, prior, beta))
+        return found[-1]
+
+    claim.judge(listen)
+    return any(number is not None for number in found)
 
 
 def _verdict(finding: Finding) -> tuple[str, str]:

@@ -11,7 +11,7 @@ class Reproduce:
 
     schedule: str = "short"
     """paper (30,000 iterations of 64 clips), short (2,000 of 16), recipe (2,000 of 128, with all
-    that docs/reproduction recommends) or smoke (a try-out)."""
+    that docs/reproduction recommends), recipe-long (16,000 of 64) or smoke (a try-out)."""
     only: tuple[str, ...] = ()
     """Cells by name or pattern, such as 'mnist-factored-*'; all unless given."""
     seeds: tuple[int, ...] = (0,)

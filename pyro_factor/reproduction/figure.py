@@ -44,7 +44,8 @@ def _panel(axes: "matplotlib.axes.Axes", column: Column, rows: Sequence[Row]) ->
     x = range(len(PLACES))
     paper = [NUMBERS[place][COLUMNS.index(column)] for place in PLACES]
     axes.plot(x, paper, "_", color="black", ms=14, label="paper")
-    used = [name for name, schedule in SCHEDULES.items() if schedule.in_tables]
+    held = {row.schedule for row in rows}
+    used = [name for name, schedule in SCHEDULES.items() if schedule.in_tables and name in held]
     for number, name in enumerate(used):
         found = {i: values(rows, column, *place, name, "linear") for i, place in enumerate(PLACES)}
         found = {i: one for i, one in found.items() if one}

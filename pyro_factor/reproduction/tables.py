@@ -16,7 +16,9 @@ HEAD = """# The paper's tables, reproduced
 Rendered from `ledger.jsonl` by `pyro-factor reproduce`; don't edit. Each of our numbers is the mean
 over the seeds, the 95% interval of that mean (Student's t) where there are two seeds or more, and
 the number of seeds in brackets; the higher of the paper's number and ours is bold. Schedules:
-{schedules}.
+
+{schedules}
+
 The paper's text says linear SVM, its authors' code uses an RBF SVM. Our chairs are not the paper's:
 they are generated (docs/data.md), unless a row's configuration names a folder, and ten of them are
 told apart at azimuths between those that the classifier was fitted on.
@@ -24,11 +26,14 @@ told apart at azimuths between those that the classifier was fitted on.
 
 
 def render(rows: Sequence[Row]) -> str:
-    """The tables as markdown, readable as text: a column for each schedule and classifier."""
+    """The tables as markdown, readable as text.
+
+    A table has columns for each schedule that has a number in it, one for each classifier.
+    """
     tabled = {name for name, schedule in SCHEDULES.items() if schedule.in_tables}
     rows = [row for row in rows if row.schedule in tabled]
     names = [name for name in SCHEDULES if any(row.schedule == name for row in rows)]
-    parts = [HEAD.format(schedules=_describe(names) or "none yet")]
+    parts = [HEAD.format(schedules=_describe(names) or "- none yet")]
     for number, columns in groupby(COLUMNS, key=lambda column: column.table):
         parts.append(f"## Table {number}\n")
         for column in columns:
@@ -73,10 +78,12 @@ def average(
 
 
 def _table(column: Column, names: Sequence[str], rows: Sequence[Row]) -> str:
+    places = list(product(PRIORS, sorted(BETAS)))
+    names = [n for n in names if any(values(rows, column, *at, n, "linear") for at in places)]
     header = ["model", "β", "paper"]
     header += [f"{name}, {judge}" for name, judge in product(names, CLASSIFIERS.values())]
     lines = []
-    for prior, beta in product(PRIORS, sorted(BETAS)):
+    for prior, beta in places:
         paper = NUMBERS[prior, beta][COLUMNS.index(column)]
         ours = [
             _entry(values(rows, column, prior, beta, name, judge), paper)
@@ -95,7 +102,7 @@ def _entry(found: Sequence[float], paper: float) -> str:
 
 
 def _describe(names: Iterable[str]) -> str:
-    return "; ".join(f"{name}, {SCHEDULES[name].words}" for name in names)
+    return "\n".join(f"- {name}: {SCHEDULES[name].words}" for name in names)
 
 
 def _provenance(rows: Sequence[Row]) -> str:

@@ -107,3 +107,14 @@ def test_the_page_has_every_claim_and_no_try_out():
     assert all(claim.text in page for claim in CLAIMS)
     assert "short, RBF SVM" in page
     assert "smoke" not in page
+
+
+def test_a_schedule_stands_beside_the_claims_of_which_it_has_numbers():
+    page = render_claims([row(CELL), row(Cell("chairs", "factored", 8, 4), "recipe")])
+    mnist, chairs = (
+        page[page.index(f"D on {data}: ") :].split("| D on ")[0] for data in ("MNIST", "chairs")
+    )
+    assert "short, RBF SVM" in mnist
+    assert "recipe" not in mnist
+    assert "recipe, RBF SVM" in chairs
+    assert "short" not in chairs

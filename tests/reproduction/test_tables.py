@@ -60,3 +60,13 @@ def test_columns_are_aligned():
 def test_the_figure_is_drawn(tmp_path):
     rows = [row(replace(CELL, seed=i), d_score=2.0 + i) for i in range(2)]
     assert draw(rows, tmp_path / "tables.png").stat().st_size > 10_000
+
+
+def test_a_schedule_without_a_number_has_no_column():
+    rows = [row(Cell("mnist", "factored", 4, 4)), row(Cell("chairs", "factored", 8, 4), "recipe")]
+    page = render(rows)
+    mnist, chairs = page.split("### D-score, ")[1:3]
+    assert "short, linear SVM" in mnist
+    assert "recipe, linear SVM" not in mnist
+    assert "recipe, linear SVM" in chairs.split("##")[0]
+    assert "short, linear SVM" not in chairs.split("##")[0]
