@@ -3,11 +3,15 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
 from ..flags import DataRoot
+
+if TYPE_CHECKING:
+    from ..inference.runs import Run
+    from .nuts import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,25 +49,10 @@ class Posterior:
 
     def __call__(self) -> None:
         """Run the command."""
-        from rich.console import Console
-
         from ..errors import require
-        from ..evaluation.style import save
         from ..inference.hardware import choose_device
         from ..inference.runs import load_run
-        from ..models import NotGaussianPrior
-        from .anomalies import anomalies
-        from .anomaly_report import anomaly_figure, found_line, spoil
-        from .calibration import calibrate
-        from .inspect import inspect, inspect_truth, unseen_clips
         from .nuts import Settings
-        from .nuts_report import nuts_figure, nuts_table
-        from .report import (
-            calibration_table,
-            importance_table,
-            posterior_figures,
-            prediction_figure,
-        )
 
         # before minutes of drawing
         require(self.simulated >= 2, "simulated", self.simulated, "give 2 or more")
@@ -71,6 +60,19 @@ class Posterior:
         settings = Settings(self.chains, self.warmup, self.draws, seed=self.seed)
         run = load_run(self.run, data_root=self.data_root)
         run.vae.to(choose_device(self.device))
+        self._inspect(run)
+        self._predict(run)
+        if self.nuts:
+            self._compare(run, settings)
+
+    def _inspect(self, run: "Run") -> None:
+        """Write the draws; measure how wrong the guide is."""
+        from rich.console import Console
+
+        from .calibration import calibrate
+        from .inspect import inspect
+        from .report import calibration_table, importance_table, posterior_figures
+
         found = inspect(
             run,
             videos=self.videos,
@@ -87,6 +89,17 @@ class Posterior:
         print(folder / "posterior.nc")
         for path in posterior_figures(folder / "posterior.nc", found, calibration, folder):
             print(path)
+
+    def _predict(self, run: "Run") -> None:
+        """Predict frames and find foreign ones, where the prior has a Gaussian form."""
+        from ..evaluation.style import save
+        from ..models import NotGaussianPrior
+        from .anomalies import anomalies
+        from .anomaly_report import anomaly_figure, found_line, spoil
+        from .inspect import unseen_clips
+        from .report import prediction_figure
+
+        folder = self.run / "posterior"
         with suppress(NotGaussianPrior):
             clips = unseen_clips(run, max(self.videos, 2), self.split, self.seed).videos
             print(save(prediction_figure(run.vae, clips[0]), folder / "prediction.png"))
@@ -96,8 +109,17 @@ class Posterior:
                 print(found_line(strange, foreign))
                 figure = anomaly_figure(spoiled[0], strange, int(foreign[0]))
                 print(save(figure, folder / "anomalies.png"))
-        if self.nuts:
-            truth = inspect_truth(run, self.nuts, settings, split=self.split, seed=self.seed)
-            Console().print(nuts_table(truth.compared, truth.chains))
-            figure = nuts_figure(run.vae, truth.videos, truth.chains)
-            print(folder / "nuts.nc", save(figure, folder / "nuts.png"), sep="\n")
+
+    def _compare(self, run: "Run", settings: "Settings") -> None:
+        """Hold the guide against NUTS."""
+        from rich.console import Console
+
+        from ..evaluation.style import save
+        from .inspect import inspect_truth
+        from .nuts_report import nuts_figure, nuts_table
+
+        folder = self.run / "posterior"
+        truth = inspect_truth(run, self.nuts, settings, split=self.split, seed=self.seed)
+        Console().print(nuts_table(truth.compared, truth.chains))
+        figure = nuts_figure(run.vae, truth.videos, truth.chains)
+        print(folder / "nuts.nc", save(figure, folder / "nuts.png"), sep="\n")

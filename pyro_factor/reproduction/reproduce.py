@@ -51,7 +51,7 @@ def reproduce(
     rendered anew after each.
 
     Args:
-        schedule: "paper", "short" or "smoke".
+        schedule: A name in `SCHEDULES`.
         only: Names of cells, also as patterns such as `mnist-factored-*`; all unless given.
         seeds: Seeds of each cell.
         ledger: The ledger's file.
