@@ -167,6 +167,10 @@ class TrainingConfig(Section):
     orthogonality: float = Field(
         default=0.0, ge=0, description="Weight of a penalty on the factors' correlations."
     )
+    warm_up: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default_factory=dict,
+        description="Iterations in which the weight of a factor's KL rises from 0 to β: hs=4000.",
+    )
     seed: int = Field(
         default=0, ge=0, lt=2**64, description="Seed of weights, clips and latent draws."
     )

@@ -13,7 +13,8 @@ from ..errors import require
 from ..files import atomic
 from ..inference.hardware import choose_device
 from ..inference.runs import Run, kept_iterations, load_run
-from ..models import VideoVAE, closed_forms
+from ..inference.warm_up import factor_kl
+from ..models import VideoVAE
 from .evaluate import evaluate
 from .gather import TEST_STREAM, batches, evaluating, gather, stream
 from .results import Judgement
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 CLIPS, FRAMES = 400, 256  # FRAMES at a time
-TERMS = {"static": "hs", "temporal": "ht"}  # the draws whose columns a term of E_q[log p(h)] is of
 
 
 @dataclass(frozen=True)
@@ -101,15 +101,8 @@ def kept_scores_path(folder: Path) -> Path:
 
 
 def factor_nats(vae: VideoVAE, videos: Tensor) -> dict[str, Tensor]:
-    """KL(q ‖ p) of each factor of the paper's priors, nats per video (eqs. 13-18)."""
-    q, factors = vae.encode(videos), vae.factors
-    found = {}
-    for term, expected in vae.model.reader.expected_log_prior(q.loc, q.scale).items():
-        if TERMS.get(term) in factors:
-            columns = factors[TERMS[term]]
-            kl = -closed_forms.entropy(q.scale[..., columns]) - expected
-            found[TERMS[term]] = kl.mean().detach()
-    return found
+    """The mean of `factor_kl` over clips."""
+    return {name: kl.mean().detach() for name, kl in factor_kl(vae, vae.encode(videos)).items()}
 
 
 def _moment(run: Run, options: Mapping[str, object], progress: bool) -> Moment:

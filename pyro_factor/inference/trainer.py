@@ -5,17 +5,20 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import pyro.distributions as dist
 import torch
 from torch import Tensor, nn
 
 from ..config import TrainingConfig
 from ..data import VideoData
+from ..models.networks import full_precision
 from ..models.registration import unregistered
 from ..models.thinned import thinned_pair
 from ..models.video_vae import VideoVAE
 from .estimators import make_estimator
 from .hardware import choose_precision
 from .orthogonality import orthogonality_penalty
+from .warm_up import discount
 
 
 class Trainer:
@@ -69,9 +72,12 @@ class Trainer:
             unregistered(self.pair.guide, self.pair.model),
         ):
             loss = self.loss(videos) / len(videos)
+            if self.config.warm_up:
+                q = self._independent(encoded[-1], videos)
+                loss = loss - discount(self.pair, q, self.config.warm_up, iteration)
         penalties = {}
         if self.config.orthogonality:
-            penalty = orthogonality_penalty(encoded[0][0][None], self.vae.factors)
+            penalty = orthogonality_penalty(encoded[-1][0][None], self.vae.factors)
             loss = loss + self.config.orthogonality * penalty
             penalties["orthogonality"] = penalty.detach()
         self.optimiser.zero_grad()
@@ -87,6 +93,11 @@ class Trainer:
             **penalties,
             **self.elbo.last_terms,
         }
+
+    def _independent(self, encoded: tuple[Tensor, Tensor], videos: Tensor) -> dist.Normal:
+        """The Normals that the encoder has made of the clips' frames, (B, N, D)."""
+        loc, scale = (full_precision(each).unflatten(0, videos.shape[:2]) for each in encoded)
+        return dist.Normal(loc, scale)
 
     def seed(self, iteration: int) -> torch.Generator:
         """Seed the latent draws of an iteration, and give the generator of its clips."""
@@ -124,7 +135,7 @@ class Trainer:
 
 @contextmanager
 def outputs(module: nn.Module) -> Iterator[list[Any]]:
-    """Keep what a module gives while it is called by others."""
+    """Keep what a module gives while it is called by others: first by checks of a new pair."""
     kept: list[Any] = []
     handle = module.register_forward_hook(lambda _, inputs, output: kept.append(output))
     try:

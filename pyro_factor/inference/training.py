@@ -2,8 +2,9 @@
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import pyro
 import torch
@@ -30,6 +31,7 @@ from .runs import (
     read_state,
 )
 from .session import Session
+from .warm_up import check_warm_up
 
 DEFAULTS = TrainingConfig()
 
@@ -48,6 +50,7 @@ def train(
     decay: float = DEFAULTS.decay,
     decay_every: int = DEFAULTS.decay_every,
     orthogonality: float = DEFAULTS.orthogonality,
+    warm_up: Mapping[str, int] = MappingProxyType({}),
     seed: int = DEFAULTS.seed,
     device: str = DEFAULTS.device,
     precision: str = DEFAULTS.precision,
@@ -79,6 +82,8 @@ def train(
         decay: Factor on the learning rate ...
         decay_every: ... applied every so many iterations.
         orthogonality: Weight of `orthogonality_penalty` of the guide's means, in nats per video.
+        warm_up: By factor, such as {"hs": 4_000}: iterations in which the weight of its KL rises
+            from 0 to β.
         seed: Seed of the clips and the latent draws.
         device: "auto", "cpu", "cuda" or "cuda:1".
         precision: "auto", "float32" or "bfloat16" (autocast).
@@ -104,12 +109,13 @@ def train(
         TimeUp: `max_minutes` are over; the last iteration is saved.
     """
     training = {key: value for key, value in locals().items() if key in TrainingConfig.model_fields}
-    training["keep"] = tuple(keep)
+    training |= {"keep": tuple(keep), "warm_up": dict(warm_up)}
     folder, config, where = Path(folder), describe(vae, data, training), choose_device(device)
     require(max_minutes > 0, "max_minutes", max_minutes, "give a positive number of minutes")
     with determinism(deterministic):
         _check_clips(vae, data, config.training)
     _check_factors(vae, config.training.orthogonality)
+    check_warm_up(vae, config.training.warm_up)
     require(not folder.is_file(), "folder", str(folder), "it is a file; name a folder")
     held = config_path(folder).exists()
     require(held or not resume, "folder", str(folder), "it holds no run; leave out resume")

@@ -1,0 +1,75 @@
+"""KL warm-up, factor by factor: what is taken off an ELBO's loss while a factor's KL is let in."""
+
+from collections.abc import Mapping
+
+import pyro.distributions as dist
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..errors import InputError, require
+from ..models import VideoVAE, closed_forms
+
+TERMS = {"static": "hs", "temporal": "ht"}  # the draws whose columns a term of E_q[log p(h)] is of
+
+
+def factor_kl(vae: VideoVAE, q: dist.Normal) -> dict[str, Float[Tensor, "videos"]]:
+    """KL(q ‖ p) of each factor of the paper's priors, exactly (eqs. 13-18).
+
+    Args:
+        vae: The model.
+        q: Independent Normals over h, .loc and .scale (B, N, D).
+
+    Returns:
+        By draw, `hs` and `ht`, nats per video, (B,); empty where the prior has no such terms.
+    """
+    found, factors = {}, vae.factors
+    for term, expected in vae.model.reader.expected_log_prior(q.loc, q.scale).items():
+        if TERMS.get(term) in factors:
+            columns = factors[TERMS[term]]
+            found[TERMS[term]] = -closed_forms.entropy(q.scale[..., columns]) - expected
+    return found
+
+
+def discount(
+    vae: VideoVAE, q: dist.Normal, warm_up: Mapping[str, int], iteration: int
+) -> Float[Tensor, ""]:
+    """β Σ_f (1 - w_f) KL(q(f) ‖ p(f)), w_f rising from 0 to 1 within the factor's warm-up.
+
+    Taken off the loss of any estimator of the ELBO (eq. 5), it leaves the factor's KL the weight
+    w_f β. A factor that the decoder has no use for yet is not pulled to its prior then.
+
+    Args:
+        vae: The model.
+        q: The guide's Normals, .loc and .scale (B, N, D).
+        warm_up: Iterations by factor.
+        iteration: The number of the iteration, from 0.
+
+    Returns:
+        The mean over the videos, nats per video; exactly zero after the warm-up.
+
+    KL warm-up is from Sønderby et al. 2016, arXiv:1602.02282.
+    """
+    missing = {name: 1 - iteration / steps for name, steps in warm_up.items() if iteration < steps}
+    if not missing:
+        return q.loc.new_zeros(())
+    kl = factor_kl(vae, q)
+    return vae.beta * torch.stack([rest * kl[name].mean() for name, rest in missing.items()]).sum()
+
+
+def check_warm_up(vae: VideoVAE, warm_up: Mapping[str, int]) -> None:
+    """Raise unless the factors' KLs can be weighted one by one.
+
+    Raises:
+        InputError: A factor whose KL isn't known by itself, or a smoothing guide.
+    """
+    if not warm_up:
+        return
+    given = dict(warm_up)
+    if vae.guide.name == "smoothing":
+        advice = "a smoothing guide ties the factors; leave it out, or take another guide"
+        raise InputError(f"warm_up: got {given}; {advice}")
+    zeros = torch.zeros(1, vae.num_frames, vae.num_features)
+    known = sorted(factor_kl(vae, dist.Normal(zeros, torch.ones_like(zeros))))
+    advice = f"name factors of {', '.join(known)}" if known else "leave it out for this prior"
+    require(given.keys() <= set(known), "warm_up", given, advice)
