@@ -19,5 +19,5 @@ def entries(config: Config) -> list[tuple[str, str]]:
         (f"{section}.{key}", str(value))
         for section in SECTIONS
         for key, value in described[section].items()
-        if value is not None and (section, key) not in PATHS
+        if value not in (None, [], {}) and (section, key) not in PATHS
     ]
