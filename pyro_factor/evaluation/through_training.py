@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 CLIPS, FRAMES = 400, 256  # FRAMES at a time
+ACTIVE = 0.01  # variance of a feature's means over frames, from which it is active
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Moment:
         nats: KL(q ‖ p) of each factor, nats per video; empty where the prior has no such terms.
         spread: Standard deviation of the guide's means over frames, the mean over each factor's
             features.
+        active: How many of each factor's features are active: their means' variance is above 0.01
+            (Burda et al. 2016, arXiv:1509.00519). Others have collapsed to the prior.
         accuracies: By classifier, the four accuracies and "d_score"; empty without labels.
     """
 
@@ -46,6 +49,7 @@ class Moment:
     reconstruction: float
     nats: Mapping[str, float]
     spread: Mapping[str, float]
+    active: Mapping[str, int]
     accuracies: Mapping[str, Mapping[str, float]]
 
 
@@ -115,9 +119,10 @@ def _moment(run: Run, options: Mapping[str, object], progress: bool) -> Moment:
         seen = gather(vae, drawn, partial(factor_nats, vae))
     loc = seen.features
     spread = {name: float(loc[:, held].std(0).mean()) for name, held in vae.factors.items()}
+    active = {name: int((loc[:, held].var(0) > ACTIVE).sum()) for name, held in vae.factors.items()}
     judged = {name: _accuracies(one) for name, one in scores.judged.items()}
     reconstruction = scores.terms["reconstruction"]
-    return Moment(run.iteration, scores.elbo, reconstruction, seen.terms, spread, judged)
+    return Moment(run.iteration, scores.elbo, reconstruction, seen.terms, spread, active, judged)
 
 
 def _accuracies(judgement: Judgement) -> dict[str, float]:
@@ -152,11 +157,12 @@ def moments_listings(moments: Sequence[Moment]) -> list[Listing]:
             f"{moment.reconstruction:.1f}",
             *(f"{value:.2f}" for value in moment.nats.values()),
             *(f"{moment.spread[name]:.2f}" for name in names),
+            *(str(moment.active[name]) for name in names),
         )
         for moment in moments
     ]
-    spreads = tuple(f"std {name}" for name in names)
-    return [*listings, Listing("Nats per video, and the codes' spread", (*header, *spreads), rows)]
+    codes = [f"{what} {name}" for what in ("std", "active") for name in names]
+    return [*listings, Listing("Nats per video, and the codes' spread", (*header, *codes), rows)]
 
 
 @styled

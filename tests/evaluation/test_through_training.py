@@ -1,12 +1,14 @@
 """Scores through a training, against those of each iteration and the KL of a Gaussian form."""
 
 import json
+import shutil
 
 import pytest
 import torch
 from small_runs import command, small_data, small_run, small_vae
 
 from pyro_factor import evaluate, gaussian_form, priors
+from pyro_factor.checkpoint import read_checkpoint, write_checkpoint
 from pyro_factor.errors import InputError
 from pyro_factor.evaluation.tables import ACCURACIES
 from pyro_factor.evaluation.through_training import (
@@ -72,6 +74,18 @@ def test_a_run_that_kept_nothing_is_refused(tmp_path):
         through_training(tmp_path)
 
 
+def test_a_feature_whose_mean_is_constant_has_collapsed(folder, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(folder, copy)
+    path = copy / "kept" / "3.safetensors"
+    held = read_checkpoint(path)
+    held.tensors["weights.guide.encoder.loc.weight"][0] = 0.0
+    held.tensors["weights.guide.encoder.loc.weight"][1:] *= 1e3
+    write_checkpoint(path, held)
+    moment = through_training(copy, **FEW)[1]
+    assert moment.active == {"hs": 1, "ht": 2}
+
+
 @pytest.mark.parametrize(
     ("labelled", "nats", "panels"),
     [
@@ -83,6 +97,8 @@ def test_a_run_that_kept_nothing_is_refused(tmp_path):
 )
 def test_the_figure_has_what_the_clips_and_the_prior_have(labelled, nats, panels):
     accuracies = {"rbf": dict.fromkeys([*ACCURACIES, "d_score"], 0.5)} if labelled else {}
-    figure = moments_figure([Moment(i, 0.0, 0.0, nats, {"h": 1.0}, accuracies) for i in (0, 5)])
+    figure = moments_figure(
+        [Moment(i, 0.0, 0.0, nats, {"h": 1.0}, {"h": 2}, accuracies) for i in (0, 5)]
+    )
     assert len(figure.axes) == panels
     assert all(axes.get_legend().get_texts() for axes in figure.axes)
