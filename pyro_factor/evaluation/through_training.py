@@ -148,21 +148,35 @@ def moments_listings(moments: Sequence[Moment]) -> list[Listing]:
         for judge, title in CLASSIFIERS.items()
         if all(judge in moment.accuracies for moment in moments)
     ]
-    names = list(moments[0].spread)
-    header = ("iteration", "ELBO", "reconstruction", *(f"KL {n}" for n in moments[0].nats))
+    return [*listings, _nats(moments), _codes(moments)]
+
+
+def _nats(moments: Sequence[Moment]) -> Listing:
+    header = ("iteration", "ELBO", "reconstruction", *(f"KL {name}" for name in moments[0].nats))
     rows = [
         (
             f"{moment.iteration:,}",
             f"{moment.elbo:.1f}",
             f"{moment.reconstruction:.1f}",
             *(f"{value:.2f}" for value in moment.nats.values()),
+        )
+        for moment in moments
+    ]
+    return Listing("Nats per video", header, rows)
+
+
+def _codes(moments: Sequence[Moment]) -> Listing:
+    names = list(moments[0].spread)
+    rows = [
+        (
+            f"{moment.iteration:,}",
             *(f"{moment.spread[name]:.2f}" for name in names),
             *(str(moment.active[name]) for name in names),
         )
         for moment in moments
     ]
-    codes = [f"{what} {name}" for what in ("std", "active") for name in names]
-    return [*listings, Listing("Nats per video, and the codes' spread", (*header, *codes), rows)]
+    header = ("iteration", *(f"std {name}" for name in names), *(f"active {n}" for n in names))
+    return Listing("The guide's means: spread, active features", header, rows)
 
 
 @styled

@@ -63,8 +63,9 @@ def test_a_factors_nats_are_the_kl_of_its_gaussian():
 def test_the_command_prints_the_tables_and_draws_the_figure(folder, capsys):
     assert command("evaluate", folder, "--kept", "--clips", 100) == 0
     out = capsys.readouterr().out
-    for words in ("Through the training, RBF SVM", "KL hs", "kept.png"):
+    for words in ("Through the training, RBF SVM", "KL hs", "active hs", "kept.png"):
         assert words in out
+    assert "…" not in out  # nothing is cut off
     assert (folder / "figures" / "kept.png").stat().st_size > 10_000
 
 
