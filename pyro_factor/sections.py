@@ -134,6 +134,12 @@ class ModelConfig(Section):
         description="Octaves of sines and cosines of the code that the decoder gets; 6 lets it "
         "learn fine detail sooner.",
     )
+    glimpse: int = Field(
+        default=0,
+        ge=0,
+        description="Pixels across the window that encoder and decoder see and draw, wherever it "
+        "lies; 0 for the whole frame.",
+    )
     pixels: Literal["bernoulli", "gaussian"] = Field(
         default="bernoulli", description="Distribution of a pixel."
     )

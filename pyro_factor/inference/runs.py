@@ -9,6 +9,7 @@ from ..config import Config, fingerprint, make_config, read_config
 from ..data import VideoData, open_data
 from ..errors import InputError, require
 from ..models.described import restored_vae
+from ..models.glimpse import GlimpseDecoder, GlimpseEncoder
 from ..models.networks import Decoder, Encoder
 from ..models.prior_reference import refer_to
 from ..models.video_vae import VideoVAE
@@ -121,7 +122,8 @@ def describe(vae: VideoVAE, data: VideoData, training: dict[str, Any]) -> Config
     Raises:
         InputError: A number of the training that is out of range.
     """
-    paper = type(vae.guide.encoder) is Encoder and type(vae.model.decoder) is Decoder
+    parts = type(vae.guide.encoder), type(vae.model.decoder)
+    paper = parts in {(Encoder, Decoder), (GlimpseEncoder, GlimpseDecoder)}
     networks = {"networks": "paper" if paper else "custom"}
     model = refer_to(vae.prior)._asdict() | vae.settings | networks
     return make_config(data.settings, model, training)

@@ -6,6 +6,7 @@ from .closed_forms import REGISTRY, closed_form
 from .errors import DegeneratePrior, InvalidPairError, NotGaussianPrior
 from .gaussian_conditional import GaussianConditional
 from .gaussian_form import GaussianForm, gaussian_form
+from .glimpse import GlimpseDecoder, GlimpseEncoder
 from .mean_field_guide import MeanFieldGuide
 from .networks import Decoder, Encoder
 from .random_walk import GaussianRandomWalk
@@ -22,6 +23,8 @@ __all__ = [
     "GaussianConditional",
     "GaussianForm",
     "GaussianRandomWalk",
+    "GlimpseDecoder",
+    "GlimpseEncoder",
     "InvalidPairError",
     "MeanFieldGuide",
     "NotGaussianPrior",

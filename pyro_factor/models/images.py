@@ -28,6 +28,7 @@ class Images(ABC):
     name: ClassVar[str]  # by which a configuration knows it
     low: ClassVar[float]  # the range of pixels
     high: ClassVar[float]
+    dark: ClassVar[float]  # the decoder's output for a pixel that is nearly off
 
     def __init__(self, shape: ImageShape, scale: float) -> None:
         advice = "give a positive, finite standard deviation"
@@ -50,7 +51,7 @@ class Images(ABC):
 class BernoulliImages(Images):
     """Pixels in [0, 1]; the outputs are logits. The log-density of grey is cross-entropy."""
 
-    name, low, high = "bernoulli", 0.0, 1.0
+    name, low, high, dark = "bernoulli", 0.0, 1.0, -4.0
 
     def pixels(self, outputs: Tensor) -> TorchDistributionMixin:
         """Return a Bernoulli of every pixel."""
@@ -69,7 +70,7 @@ class BernoulliImages(Images):
 class GaussianImages(Images):
     """Real pixels of one standard deviation; the outputs are their means."""
 
-    name, low, high = "gaussian", -float("inf"), float("inf")
+    name, low, high, dark = "gaussian", -float("inf"), float("inf"), 0.0
 
     def pixels(self, outputs: Tensor) -> TorchDistributionMixin:
         """Return a Normal of every pixel."""

@@ -49,7 +49,18 @@ class Encoder(nn.Module):
         self, images: Float[Tensor, "images channels height width"]
     ) -> tuple[Float[Tensor, "images features"], Float[Tensor, "images features"]]:
         """Return the guide's loc and scale of each image."""
-        hidden = self.linear(self.convolutions(images).flatten(1))
+        return self.heads(self.features(images))
+
+    def features(
+        self, images: Float[Tensor, "images channels height width"]
+    ) -> Float[Tensor, "images hidden"]:
+        """Return the last hidden layer."""
+        return self.linear(self.convolutions(images).flatten(1))
+
+    def heads(
+        self, hidden: Float[Tensor, "images hidden"]
+    ) -> tuple[Float[Tensor, "images features"], Float[Tensor, "images features"]]:
+        """Return loc and scale from the last hidden layer."""
         with torch.autocast(hidden.device.type, enabled=False):
             hidden = hidden.to(self.loc.weight.dtype)
             # softplus keeps the scale positive, and its gradient bounded
@@ -124,7 +135,7 @@ class Decoder(nn.Module):
 
 
 def check_sizes(
-    image_shape: ImageShape, channels: Sequence[int], hidden: int, frequencies: int
+    image_shape: ImageShape, channels: Sequence[int], hidden: int, frequencies: int, glimpse: int
 ) -> None:
     """Raise unless networks of these sizes can be built.
 
@@ -142,6 +153,9 @@ def check_sizes(
     require(isinstance(hidden, int) and hidden > 0, "hidden", hidden, "give 1 unit or more")
     counted = isinstance(frequencies, int) and frequencies >= 0
     require(counted, "frequencies", frequencies, "give 0 octaves or more")
+    fits = isinstance(glimpse, int) and 0 <= glimpse <= min(image_shape[1:])
+    advice = "give 0 for the whole frame, or a window's pixels, no more than the frame has"
+    require(fits, "glimpse", glimpse, advice)
 
 
 def _convolution(layer: nn.Conv2d | nn.ConvTranspose2d) -> list[nn.Module]:

@@ -12,9 +12,10 @@ from pyro import poutine
 from torch import Tensor, nn
 
 from ..errors import InputError, require
+from .glimpse import default_decoder, default_encoder
 from .images import PIXELS
 from .latent_posterior import LatentPosterior, global_posterior, smooth
-from .networks import Decoder, Encoder, ImageShape, check_sizes
+from .networks import ImageShape, check_sizes
 from .prior_reader import PriorReader
 from .program import Prior, tensors_of
 from .shuffling_guide import ShufflingGuide
@@ -38,15 +39,18 @@ class VideoVAE(nn.Module):
         guide: "independent", a Normal for every frame (eq. 12); "smoothing", which combines them
             with the prior's Gaussian form and so keeps the correlations between frames; or
             "shuffling", which in training exchanges the static codes of a clip's frames.
-        encoder: From images (M, C, H, W) to loc and scale, (M, D) each; default `Encoder`.
+        encoder: From images (M, C, H, W) to loc and scale, (M, D) each; default `Encoder`, or
+            `GlimpseEncoder`.
         decoder: From codes (M, D) to logits, or means of Gaussian pixels, (M, C, H, W);
-            default `Decoder`.
+            default `Decoder`, or `GlimpseDecoder`.
         image_shape: (channels, height, width) of a frame.
         pixels: "bernoulli", in [0, 1], or "gaussian".
         pixel_scale: Standard deviation of a Gaussian pixel.
         channels: Channels of the default networks' stages.
         hidden: Units of the default networks' linear layers.
         frequencies: Octaves of `FourierFeatures` before the default decoder; none in the paper.
+        glimpse: Pixels across the window that the default networks see and draw, wherever it lies;
+            0, the paper's, for the whole frame.
 
     Raises:
         InputError: An argument is out of range, or the prior fails or returns another shape.
@@ -69,17 +73,19 @@ class VideoVAE(nn.Module):
         channels: Sequence[int] = (16, 32, 64, 128),
         hidden: int = 256,
         frequencies: int = 0,
+        glimpse: int = 0,
     ) -> None:
         super().__init__()
         require(callable(prior), "prior", prior, "give a Pyro model function")
         require(num_frames > 0, "num_frames", num_frames, "give 1 or more")
         require(0 < beta < float("inf"), "beta", beta, "give a positive, finite weight")
         require(guide in GUIDES, "guide", guide, f"choose from {', '.join(GUIDES)}")
-        check_sizes(image_shape, channels, hidden, frequencies)
+        check_sizes(image_shape, channels, hidden, frequencies, glimpse)
         require(pixels in PIXELS, "pixels", pixels, f"choose from {', '.join(PIXELS)}")
         self.images = PIXELS[pixels](image_shape, pixel_scale)
         self.num_frames, self.beta, self.image_shape = num_frames, beta, image_shape
-        self.channels, self.hidden, self.frequencies = tuple(channels), hidden, frequencies
+        self.channels, self.hidden = tuple(channels), hidden
+        self.frequencies, self.glimpse = frequencies, glimpse
         _check_parameters(prior)
         reader = PriorReader(prior)
         layout = reader.layout(num_frames)
@@ -90,9 +96,11 @@ class VideoVAE(nn.Module):
         sizes = (self.num_features, image_shape, self.channels, hidden)
         # a PyroModule made with this setting also works without it, but not the other way round
         with pyro.settings.context(module_local_params=True):
-            decoder = decoder or Decoder(*sizes, frequencies)
+            drawn = (frequencies, glimpse, self.images.dark)
+            decoder = decoder or default_decoder(*sizes, *drawn)
+            encoder = encoder or default_encoder(*sizes, glimpse)
             self.model = VideoModel(reader, decoder, beta, self.images)
-            self.guide = GUIDES[guide](reader, encoder or Encoder(*sizes), beta, self.images)
+            self.guide = GUIDES[guide](reader, encoder, beta, self.images)
 
     @classmethod
     def from_pretrained(cls: type[Kind], name: str) -> Kind:
@@ -134,6 +142,7 @@ class VideoVAE(nn.Module):
             "channels": self.channels,
             "hidden": self.hidden,
             "frequencies": self.frequencies,
+            "glimpse": self.glimpse,
         }
 
     @property
