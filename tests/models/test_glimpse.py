@@ -103,7 +103,7 @@ def test_places_are_float32_under_autocast():
     assert vae.settings["glimpse"] == 5
 
 
-@pytest.mark.parametrize("pixels, dark", [("bernoulli", -4.0), ("gaussian", 0.0)])
+@pytest.mark.parametrize(("pixels", "dark"), [("bernoulli", -4.0), ("gaussian", 0.0)])
 def test_the_background_starts_dark(pixels, dark):
     shape = (1, 8, 8)
     vae = VideoVAE(
