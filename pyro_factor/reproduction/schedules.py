@@ -97,6 +97,7 @@ class Schedule:
 
 
 _RECIPE: dict[str, Any] = {"model": {"frequencies": 5}, "every": 8, "guide": "shuffling"}
+_GLIMPSE = {"frequencies": 5, "glimpse": 28, "channels": (16, 32, 64)}
 _KEPT = (500, 1_000, 2_000, 4_000, 8_000, 12_000)
 
 
@@ -110,6 +111,14 @@ SCHEDULES = {
     "short": Schedule(iterations=2_000, videos=16),
     "recipe": Schedule(2_000, 128, training=_rate(300), **_RECIPE),
     "recipe-long": Schedule(16_000, 64, training=_rate(2_000), keep=_KEPT, **_RECIPE),
+    "glimpse": Schedule(
+        2_000,
+        128,
+        model=_GLIMPSE,
+        training=_rate(300) | {"orthogonality": 50.0},
+        every=8,
+        guide="shuffling",
+    ),
     "smoke": Schedule(2, 2, 40, 2, 4, source="embedded", chairs=30, in_tables=False),
 }
 
