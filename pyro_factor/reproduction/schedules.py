@@ -65,9 +65,9 @@ class Schedule:
         Returns:
             The description; the data's root is left to the default.
         """
-        single = cell.prior == "independent"
+        single, several = cell.prior == "independent", cell.prior == "factored"
         arguments: dict[str, int | float] = {"features": cell.features}
-        if cell.prior == "factored":
+        if several:
             arguments = dict.fromkeys(("static", "temporal"), cell.features // 2)
         if cell.variance != VARIANCE:
             arguments |= dict.fromkeys(("static_scale", "temporal_scale"), cell.variance**0.5)
@@ -80,7 +80,7 @@ class Schedule:
                 "prior": cell.prior,
                 "prior_args": arguments,
                 "beta": float(cell.beta),
-                "guide": self.guide if cell.prior == "factored" else "independent",
+                "guide": self.guide if several else "independent",
                 **self.model,
             },
             {
@@ -91,6 +91,8 @@ class Schedule:
                 "checkpoint_every": 250,
                 "keep": self.keep,
                 **self.training,
+                # what is orthogonal to nothing is refused
+                **({} if several else {"orthogonality": 0.0}),
                 **training,
             },
         )

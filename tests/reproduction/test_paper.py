@@ -60,6 +60,8 @@ def test_a_recipe_has_as_many_frames_as_the_short_schedule(cell, name):
     assert recipe.training.iterations == short.training.iterations
     assert recipe.data == short.data
     assert (recipe.model.guide == "shuffling") == (cell.prior == "factored")
+    # a prior of one factor has nothing to keep uncorrelated, and training refuses the penalty
+    assert not recipe.training.orthogonality or cell.prior == "factored"
     # nothing of the recipe is in the faithful schedules
     assert (short.model.guide, short.training.every) == ("independent", 1)
     assert short.model.frequencies == short.model.glimpse == short.training.orthogonality == 0
