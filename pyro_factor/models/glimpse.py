@@ -95,8 +95,10 @@ class GlimpseDecoder(Decoder):
         with torch.autocast(h.device.type, enabled=False):
             dtype = self.place.weight.dtype
             picture, place = picture.to(dtype), self.place(h.to(dtype))
-            quarter = place.new_tensor(self._frame) / 4
-            rows, columns = window(place * quarter, self._frame, self.glimpse, width=2)
+            # not by a tensor of the frame's sizes, whose making would wait for the GPU
+            quarters = zip(place.unbind(-1), self._frame, strict=True)
+            place = torch.stack([axis * (size / 4) for axis, size in quarters], -1)
+            rows, columns = window(place, self._frame, self.glimpse, width=2)
             return self.background + rows @ (picture - self.background) @ columns.mT
 
 

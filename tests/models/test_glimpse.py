@@ -74,8 +74,7 @@ def test_a_code_moves_what_it_draws():
     with torch.no_grad():
         decoder.place.weight.copy_(torch.eye(2))
         decoder.place.bias.zero_()
-    with torch.no_grad():  # so that all codes have one picture
-        decoder.linear[0][0].weight.zero_()
+        decoder.linear[0][0].weight.zero_()  # so that all codes have one picture
     # a unit is a quarter of the frame: 4 pixels
     still, moved = decoder(torch.tensor([[0.0, 0.0], [0.5, -0.25]]))
     torch.testing.assert_close(moved, still.roll((2, -1), (-2, -1)))
