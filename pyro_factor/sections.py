@@ -173,6 +173,11 @@ class TrainingConfig(Section):
     orthogonality: float = Field(
         default=0.0, ge=0, description="Weight of a penalty on the factors' correlations."
     )
+    persistence: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of a penalty on what ht keeps from a clip's first frame to its last.",
+    )
     warm_up: dict[str, Annotated[int, Field(ge=0)]] = Field(
         default_factory=dict,
         description="Iterations in which the weight of a factor's KL rises from 0 to β: hs=4000.",

@@ -4,6 +4,7 @@ from .analytic_kl_elbo import AnalyticKL_ELBO
 from .monte_carlo_elbo import RecordedTrace_ELBO
 from .orthogonality import orthogonality_penalty
 from .path_derivative import PathDerivative_ELBO
+from .persistence import persistence_penalty
 from .runs import Run, load, load_run
 from .training import train
 
@@ -15,5 +16,6 @@ __all__ = [
     "load",
     "load_run",
     "orthogonality_penalty",
+    "persistence_penalty",
     "train",
 ]

@@ -13,7 +13,8 @@ from torch import Tensor
 from ..errors import InputError
 from ..files import atomic, explained
 
-OTHERS = ("loss", "gradient", "orthogonality")  # values that are no terms of the ELBO
+# values that are no terms of the ELBO
+OTHERS = ("loss", "gradient", "orthogonality", "persistence")
 
 
 class NonFinite(NamedTuple):

@@ -18,6 +18,7 @@ from ..models.video_vae import VideoVAE
 from .estimators import make_estimator
 from .hardware import choose_precision
 from .orthogonality import orthogonality_penalty
+from .persistence import TEMPORAL, persistence_penalty
 from .warm_up import discount
 
 
@@ -72,14 +73,12 @@ class Trainer:
             unregistered(self.pair.guide, self.pair.model),
         ):
             loss = self.loss(videos) / len(videos)
-            if self.config.warm_up:
-                q = self._independent(encoded[-1], videos)
-                loss = loss - discount(self.pair, q, self.config.warm_up, iteration)
-        penalties = {}
-        if self.config.orthogonality:
-            penalty = orthogonality_penalty(encoded[-1][0][None], self.vae.factors)
-            loss = loss + self.config.orthogonality * penalty
-            penalties["orthogonality"] = penalty.detach()
+        q = self._independent(encoded[-1], videos)
+        if self.config.warm_up:
+            loss = loss - discount(self.pair, q, self.config.warm_up, iteration)
+        penalties = self._penalties(q)
+        for name, penalty in penalties.items():
+            loss = loss + getattr(self.config, name) * penalty
         self.optimiser.zero_grad()
         loss.backward()
         gradients = [p.grad for p in self.names if p.grad is not None]
@@ -90,9 +89,18 @@ class Trainer:
         return {
             "loss": loss.detach(),
             "gradient": largest,
-            **penalties,
+            **{name: penalty.detach() for name, penalty in penalties.items()},
             **self.elbo.last_terms,
         }
+
+    def _penalties(self, q: dist.Normal) -> dict[str, Tensor]:
+        """The penalties that have a weight in the configuration, by its name."""
+        found, factors = {}, self.vae.factors
+        if self.config.orthogonality:
+            found["orthogonality"] = orthogonality_penalty(q.loc, factors)
+        if self.config.persistence:
+            found["persistence"] = persistence_penalty(q, factors[TEMPORAL])
+        return found
 
     def _independent(self, encoded: tuple[Tensor, Tensor], videos: Tensor) -> dist.Normal:
         """The Normals that the encoder has made of the clips' frames, (B, N, D)."""

@@ -21,6 +21,7 @@ from .allocator import keep_freed_memory
 from .estimators import make_estimator
 from .hardware import choose_device, determinism
 from .metrics import read_rows
+from .persistence import check_persistence
 from .runs import (
     Run,
     build_data,
@@ -50,6 +51,7 @@ def train(
     decay: float = DEFAULTS.decay,
     decay_every: int = DEFAULTS.decay_every,
     orthogonality: float = DEFAULTS.orthogonality,
+    persistence: float = DEFAULTS.persistence,
     warm_up: Mapping[str, int] = MappingProxyType({}),
     seed: int = DEFAULTS.seed,
     device: str = DEFAULTS.device,
@@ -82,6 +84,7 @@ def train(
         decay: Factor on the learning rate ...
         decay_every: ... applied every so many iterations.
         orthogonality: Weight of `orthogonality_penalty` of the guide's means, in nats per video.
+        persistence: Weight of `persistence_penalty` of the temporal factor ht, in nats per video.
         warm_up: By factor, such as {"hs": 4_000}: iterations in which the weight of its KL rises
             from 0 to β.
         seed: Seed of the clips and the latent draws.
@@ -116,6 +119,7 @@ def train(
         _check_clips(vae, data, config.training)
     _check_factors(vae, config.training.orthogonality)
     check_warm_up(vae, config.training.warm_up)
+    check_persistence(vae, persistence)
     require(not folder.is_file(), "folder", str(folder), "it is a file; name a folder")
     held = config_path(folder).exists()
     require(held or not resume, "folder", str(folder), "it holds no run; leave out resume")

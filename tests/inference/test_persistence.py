@@ -1,0 +1,89 @@
+"""The penalty on what a factor keeps through a clip, against scikit-learn's CCA and by hand."""
+
+import pyro.distributions as dist
+import pytest
+import torch
+from sklearn.cross_decomposition import CCA
+from small_runs import FRAMES, SIZE, rows, small_data, small_run, small_vae
+
+from pyro_factor.data import BouncingDigits
+from pyro_factor.errors import InputError
+from pyro_factor.inference import persistence_penalty
+from pyro_factor.models import VideoVAE, priors
+
+
+def normals(loc, scale=1e-6):
+    return dist.Normal(loc, torch.full_like(loc, scale))
+
+
+def codes(*shape):
+    return torch.randn(*shape, dtype=torch.float64)
+
+
+def test_squared_canonical_correlations():
+    h = codes(200, 3, 4)
+    h[:, 2, 1] = h[:, 0, 3] + 0.5 * codes(200)
+    h[:, 2, 3] = h[:, 0, 1] - h[:, 0, 3] + 2 * codes(200)
+    first, last = (h[:, frame, [1, 3]].numpy() for frame in (0, 2))
+    pairs = CCA(2, scale=False, max_iter=10_000, tol=1e-14).fit_transform(first, last)
+    expected = sum(
+        float(torch.corrcoef(torch.tensor([a, b]))[0, 1]) ** 2
+        for a, b in zip(*(scores.T.tolist() for scores in pairs), strict=True)
+    )
+    found = persistence_penalty(normals(h), [1, 3])
+    assert float(found) == pytest.approx(expected, rel=1e-6)
+
+
+def test_what_stays_is_found_in_any_mixture():
+    h = codes(500, 2, 3)
+    h[:, 1, 0] = h[:, 0, 0]  # stays, and is small beside what moves
+    mixture = codes(3, 3)
+    mixture[0] /= 100
+    assert float(persistence_penalty(normals(h @ mixture), [0, 1, 2])) == pytest.approx(1, abs=0.05)
+
+
+def test_what_the_noise_drowns_is_nothing():
+    h = codes(500, 1, 1).expand(500, 2, 1)
+    spread = h[:, 0].var(correction=0).item()
+    for scale in (0.1, 1.0, 10.0):
+        expected = (spread / (spread + scale**2)) ** 2
+        found = persistence_penalty(normals(h, scale), [0])
+        assert float(found) == pytest.approx(expected, rel=1e-9)
+
+
+def test_gradient():
+    h = codes(6, 2, 3).requires_grad_()
+    scale = torch.rand(6, 2, 3, dtype=torch.float64).add(0.1).requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda loc, scale: persistence_penalty(dist.Normal(loc, scale), [0, 2]), [h, scale]
+    )
+
+
+@pytest.mark.parametrize("elbo", ["analytic", "trace"])
+def test_training_with_it_lowers_it(tmp_path, elbo):
+    clips = small_data().batch(64, torch.Generator().manual_seed(1))
+    penalties = []
+    for weight in (0.0, 1e4):
+        folder = tmp_path / str(weight)
+        run = small_run(folder, small_vae(), 60, elbo=elbo, persistence=weight, videos=8)
+        q = run.vae.encode(clips.videos)
+        penalties.append(persistence_penalty(q, run.vae.factors["ht"]))
+    assert penalties[1] < 0.5 * penalties[0]
+    row = rows(folder)[-1]
+    assert row["elbo"] == pytest.approx(sum(row["terms"].values()))
+    assert row["loss"] == pytest.approx(1e4 * row["persistence"] - row["elbo"], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("prior", "num_frames", "told"),
+    [
+        (priors.independent, FRAMES, "it is of ht, the prior's factors are h; leave it 0"),
+        (priors.factored, 1, "nothing is forgotten within one frame; leave it 0, or give longer"),
+    ],
+)
+def test_what_cannot_be_forgotten_is_refused(tmp_path, prior, num_frames, told):
+    vae = VideoVAE(prior, num_frames, image_shape=(1, SIZE, SIZE), channels=(4,), hidden=8)
+    data = BouncingDigits(num_frames=num_frames, image_size=SIZE)
+    with pytest.raises(InputError, match=f"persistence: got 1.0; {told}"):
+        small_run(tmp_path / "run", vae, 2, data=data, persistence=1.0)
+    assert not (tmp_path / "run").exists()
