@@ -9,6 +9,7 @@ from ..errors import require
 from .paper import VARIANCE, Cell
 
 NUM_FRAMES = 16
+OF_FACTORS = {"orthogonality", "persistence", "warm_up"}  # what a prior of one has no use for
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Schedule:
         changed = {**self.model, **self.training}
         recipe = [f"every {self.every}th frame"] if self.every > 1 else []
         recipe += [f"a {self.guide} guide"] if self.guide != "independent" else []
-        recipe += [f"{name.replace('_', ' ')} {value}" for name, value in changed.items()]
+        recipe += [f"{name.replace('_', ' ')} {_written(value)}" for name, value in changed.items()]
         told = f"{self.iterations:,} iterations of {self.videos} clips"
         return ", ".join([told, *recipe])
 
@@ -90,20 +91,32 @@ class Schedule:
                 "seed": cell.seed,
                 "checkpoint_every": 250,
                 "keep": self.keep,
-                **self.training,
-                # what is orthogonal to nothing is refused
-                **({} if several else {"orthogonality": 0.0}),
+                **{
+                    name: value
+                    for name, value in self.training.items()
+                    if several or name not in OF_FACTORS
+                },
                 **training,
             },
         )
 
 
+def _written(value: Any) -> str:
+    pairs = value.items() if isinstance(value, Mapping) else ()
+    return " ".join(f"{name}={each}" for name, each in pairs) or str(value)
+
+
 _RECIPE: dict[str, Any] = {"model": {"frequencies": 5}, "every": 8, "guide": "shuffling"}
-_GLIMPSE = {"frequencies": 5, "glimpse": 28, "channels": (16, 32, 64)}
+_GLIMPSE: dict[str, Any] = {
+    "model": {"frequencies": 5, "glimpse": 28, "channels": (16, 32, 64)},
+    "every": 8,
+    "guide": "shuffling",
+}
+_APART = {"orthogonality": 50.0, "persistence": 50.0, "warm_up": {"hs": 1_000}}
 _KEPT = (500, 1_000, 2_000, 4_000, 8_000, 12_000)
 
 
-def _rate(decay_every: int) -> dict[str, float]:
+def _rate(decay_every: int) -> dict[str, Any]:
     """A learning rate that halves six times or more within the schedule."""
     return {"learning_rate": 3e-3, "decay": 0.5, "decay_every": decay_every}
 
@@ -113,14 +126,8 @@ SCHEDULES = {
     "short": Schedule(iterations=2_000, videos=16),
     "recipe": Schedule(2_000, 128, training=_rate(300), **_RECIPE),
     "recipe-long": Schedule(16_000, 64, training=_rate(2_000), keep=_KEPT, **_RECIPE),
-    "glimpse": Schedule(
-        2_000,
-        128,
-        model=_GLIMPSE,
-        training=_rate(300) | {"orthogonality": 50.0},
-        every=8,
-        guide="shuffling",
-    ),
+    "glimpse": Schedule(2_000, 128, training=_rate(300) | _APART, **_GLIMPSE),
+    "glimpse-long": Schedule(8_000, 128, training=_rate(1_200) | _APART, keep=_KEPT, **_GLIMPSE),
     "smoke": Schedule(2, 2, 40, 2, 4, source="embedded", chairs=30, in_tables=False),
 }
 

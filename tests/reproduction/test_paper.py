@@ -40,8 +40,9 @@ def test_a_cell_describes_its_run(cell):
     assert (config.data.num_frames, config.training.videos) == clips
 
 
-def test_the_long_recipe_is_the_recipe_for_longer():
-    recipe, longer = (SCHEDULES[name].config(cells()[0]) for name in ("recipe", "recipe-long"))
+@pytest.mark.parametrize("name", ["recipe", "glimpse"])
+def test_a_long_recipe_is_the_recipe_for_longer(name):
+    recipe, longer = (SCHEDULES[name].config(cells()[0]) for name in (name, f"{name}-long"))
     length = {"iterations", "videos", "decay_every", "keep"}
     assert longer.model == recipe.model
     assert longer.data == recipe.data
@@ -60,8 +61,11 @@ def test_a_recipe_has_as_many_frames_as_the_short_schedule(cell, name):
     assert recipe.training.iterations == short.training.iterations
     assert recipe.data == short.data
     assert (recipe.model.guide == "shuffling") == (cell.prior == "factored")
-    # a prior of one factor has nothing to keep uncorrelated, and training refuses the penalty
-    assert not recipe.training.orthogonality or cell.prior == "factored"
+    # a prior of one factor has nothing to keep apart, and training refuses the penalties
+    apart = (recipe.training.orthogonality, recipe.training.persistence, recipe.training.warm_up)
+    assert not any(apart) or (name, cell.prior) == ("glimpse", "factored")
     # nothing of the recipe is in the faithful schedules
     assert (short.model.guide, short.training.every) == ("independent", 1)
     assert short.model.frequencies == short.model.glimpse == short.training.orthogonality == 0
+    assert not short.training.persistence
+    assert not short.training.warm_up
