@@ -6,7 +6,7 @@ the encoder's heads and the decoder get picture and place side by side, so that 
 which is still left to the prior.
 """
 
-from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -25,23 +25,19 @@ class GlimpseEncoder(Encoder):
     Args:
         num_features: D, features in all.
         image_shape: (channels, height, width) of a frame.
-        channels: Channels of each stage.
-        hidden: Units of the linear layer.
         glimpse: Pixels across the window.
+        sizes: `channels` and `hidden`, as `Encoder` has them.
     """
 
     def __init__(
         self,
         num_features: int,
         image_shape: ImageShape = (1, 64, 64),
-        channels: Sequence[int] = (16, 32, 64, 128),
-        hidden: int = 256,
         glimpse: int = 28,
+        **sizes: Any,
     ) -> None:
-        super().__init__(num_features, (image_shape[0], glimpse, glimpse), channels, hidden)
+        super().__init__(num_features, (image_shape[0], glimpse, glimpse), beside=2, **sizes)
         self.glimpse = glimpse
-        self.loc = nn.Linear(hidden + 2, num_features)
-        self.scale = nn.Linear(hidden + 2, num_features)
 
     def forward(
         self, images: Images
@@ -59,34 +55,31 @@ class GlimpseEncoder(Encoder):
 class GlimpseDecoder(Decoder):
     """Table 5's decoder draws a window; a linear map of the code says where in the frame it lies.
 
-    Each of its pixels is drawn as a tent four pixels wide, so that a gradient reaches the place
-    from further away than by linear interpolation. What lies outside is a background, which is
-    learned: were it not darker than the window at first, nothing would pull the window anywhere.
+    Each of its pixels is drawn as a tent, eight pixels wide at first, so that a gradient reaches
+    the place from further away than by linear interpolation; the width is learned. What lies
+    outside is a background, learned as well: were it not darker than the window at first, nothing
+    would pull the window anywhere.
 
     Args:
         num_features: D, features in all.
         image_shape: (channels, height, width) of a frame.
-        channels: Channels of the encoder's stages, which are gone through in reverse.
-        hidden: Units of the first linear layer.
-        frequencies: Octaves of `FourierFeatures` before the first layer.
         glimpse: Pixels across the window.
         background: What the decoder gives for a pixel outside, before training.
+        sizes: `channels`, `hidden` and `frequencies`, as `Decoder` has them.
     """
 
     def __init__(
         self,
         num_features: int,
         image_shape: ImageShape = (1, 64, 64),
-        channels: Sequence[int] = (16, 32, 64, 128),
-        hidden: int = 256,
-        frequencies: int = 0,
         glimpse: int = 28,
         background: float = -4.0,
+        **sizes: Any,
     ) -> None:
-        window_shape = (image_shape[0], glimpse, glimpse)
-        super().__init__(num_features, window_shape, channels, hidden, frequencies)
+        super().__init__(num_features, (image_shape[0], glimpse, glimpse), **sizes)
         self.glimpse, self._frame = glimpse, image_shape[1:]
         self.place = nn.Linear(num_features, 2)
+        self.log_width = nn.Parameter(torch.tensor(4.0).log())
         self.background = nn.Parameter(torch.full((image_shape[0], 1, 1), background))
 
     def forward(self, h: Float[Tensor, "images features"]) -> Images:
@@ -98,30 +91,26 @@ class GlimpseDecoder(Decoder):
             # not by a tensor of the frame's sizes, whose making would wait for the GPU
             quarters = zip(place.unbind(-1), self._frame, strict=True)
             place = torch.stack([axis * (size / 4) for axis, size in quarters], -1)
-            rows, columns = window(place, self._frame, self.glimpse, width=2)
+            rows, columns = window(place, self._frame, self.glimpse, self.log_width.exp())
             return self.background + rows @ (picture - self.background) @ columns.mT
 
 
 def default_encoder(
-    num_features: int, image_shape: ImageShape, channels: Sequence[int], hidden: int, glimpse: int
+    num_features: int, image_shape: ImageShape, glimpse: int, **sizes: Any
 ) -> Encoder:
     """Build the encoder of table 4, or the one for glimpses of so many pixels."""
-    sizes = (num_features, image_shape, channels, hidden)
-    return GlimpseEncoder(*sizes, glimpse) if glimpse else Encoder(*sizes)
+    if not glimpse:
+        return Encoder(num_features, image_shape, **sizes)
+    return GlimpseEncoder(num_features, image_shape, glimpse, **sizes)
 
 
 def default_decoder(
-    num_features: int,
-    image_shape: ImageShape,
-    channels: Sequence[int],
-    hidden: int,
-    frequencies: int,
-    glimpse: int,
-    background: float,
+    num_features: int, image_shape: ImageShape, glimpse: int, background: float, **sizes: Any
 ) -> Decoder:
     """Build the decoder of table 5, or the one for glimpses of so many pixels."""
-    sizes = (num_features, image_shape, channels, hidden, frequencies)
-    return GlimpseDecoder(*sizes, glimpse, background) if glimpse else Decoder(*sizes)
+    if not glimpse:
+        return Decoder(num_features, image_shape, **sizes)
+    return GlimpseDecoder(num_features, image_shape, glimpse, background, **sizes)
 
 
 def brightness_centre(images: Images) -> Places:
@@ -134,7 +123,7 @@ def brightness_centre(images: Images) -> Places:
 
 
 def window(
-    place: Places, frame: tuple[int, int], glimpse: int, width: int = 1
+    place: Places, frame: tuple[int, int], glimpse: int, width: Tensor | int = 1
 ) -> tuple[Float[Tensor, "images 1 height glimpse"], Float[Tensor, "images 1 width glimpse"]]:
     """The linear maps from a window to a frame's rows and columns; their transposes see it.
 

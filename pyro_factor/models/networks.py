@@ -25,6 +25,7 @@ class Encoder(nn.Module):
         image_shape: (channels, height, width) of a frame.
         channels: Channels of each stage.
         hidden: Units of the linear layer.
+        beside: Numbers that the heads get beside the hidden layer; none in the paper.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Encoder(nn.Module):
         image_shape: ImageShape = (1, 64, 64),
         channels: Sequence[int] = (16, 32, 64, 128),
         hidden: int = 256,
+        beside: int = 0,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
@@ -42,8 +44,8 @@ class Encoder(nn.Module):
         self.convolutions = nn.Sequential(*layers)
         height, width = _sizes(image_shape, len(channels))[-1]
         self.linear = _linear(channels[-1] * height * width, hidden)
-        self.loc = nn.Linear(hidden, num_features)
-        self.scale = nn.Linear(hidden, num_features)
+        self.loc = nn.Linear(hidden + beside, num_features)
+        self.scale = nn.Linear(hidden + beside, num_features)
 
     def forward(
         self, images: Float[Tensor, "images channels height width"]
@@ -60,7 +62,7 @@ class Encoder(nn.Module):
     def heads(
         self, hidden: Float[Tensor, "images hidden"]
     ) -> tuple[Float[Tensor, "images features"], Float[Tensor, "images features"]]:
-        """Return loc and scale from the last hidden layer."""
+        """Return loc and scale from the last hidden layer, and what stands beside it."""
         with torch.autocast(hidden.device.type, enabled=False):
             hidden = hidden.to(self.loc.weight.dtype)
             # softplus keeps the scale positive, and its gradient bounded

@@ -93,12 +93,13 @@ class VideoVAE(nn.Module):
         if guide == "smoothing":
             reader.form(num_frames)  # before training, not in its first step
         self.num_features = layout.num_features
-        sizes = (self.num_features, image_shape, self.channels, hidden)
+        frames = (self.num_features, image_shape, glimpse)
+        sizes: dict[str, Any] = {"channels": self.channels, "hidden": hidden}
         # a PyroModule made with this setting also works without it, but not the other way round
         with pyro.settings.context(module_local_params=True):
-            drawn = (frequencies, glimpse, self.images.dark)
-            decoder = decoder or default_decoder(*sizes, *drawn)
-            encoder = encoder or default_encoder(*sizes, glimpse)
+            dark = self.images.dark
+            decoder = decoder or default_decoder(*frames, dark, frequencies=frequencies, **sizes)
+            encoder = encoder or default_encoder(*frames, **sizes)
             self.model = VideoModel(reader, decoder, beta, self.images)
             self.guide = GUIDES[guide](reader, encoder, beta, self.images)
 

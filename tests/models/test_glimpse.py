@@ -56,7 +56,7 @@ def test_the_centre_of_one_pixel_is_where_it_is():
 
 
 def test_what_moves_by_pixels_is_seen_the_same():
-    encoder = GlimpseEncoder(3, (1, 16, 16), (4,), 8, glimpse=6).eval()
+    encoder = GlimpseEncoder(3, (1, 16, 16), 6, channels=(4,), hidden=8).eval()
     seen = []
     encoder.features = lambda glimpse: seen.append(glimpse) or torch.zeros(len(glimpse), 8)
     images = torch.zeros(2, 1, 16, 16)
@@ -70,10 +70,11 @@ def test_what_moves_by_pixels_is_seen_the_same():
 
 
 def test_a_code_moves_what_it_draws():
-    decoder = GlimpseDecoder(2, (1, 16, 16), (4,), 8, glimpse=6).eval()
+    decoder = GlimpseDecoder(2, (1, 16, 16), 6, channels=(4,), hidden=8).eval()
     with torch.no_grad():
         decoder.place.weight.copy_(torch.eye(2))
         decoder.place.bias.zero_()
+        decoder.log_width.zero_()  # a pixel of the window reaches to the next of the frame
         decoder.linear[0][0].weight.zero_()  # so that all codes have one picture
     # a unit is a quarter of the frame: 4 pixels
     still, moved = decoder(torch.tensor([[0.0, 0.0], [0.5, -0.25]]))
@@ -86,9 +87,24 @@ def test_a_code_moves_what_it_draws():
 @given(st.integers(1, 3), st.integers(6, 20), st.integers(6, 20), st.integers(1, 6))
 def test_any_frame_and_window(channels, height, width, glimpse):
     shape = (channels, height, width)
-    loc, scale = GlimpseEncoder(3, shape, (2, 4), 8, glimpse)(torch.rand(2, *shape))
+    sizes = {"channels": (2, 4), "hidden": 8}
+    loc, scale = GlimpseEncoder(3, shape, glimpse, **sizes)(torch.rand(2, *shape))
     assert loc.shape == scale.shape == (2, 3)
-    assert GlimpseDecoder(3, shape, (2, 4), 8, 1, glimpse)(loc).shape == (2, *shape)
+    assert GlimpseDecoder(3, shape, glimpse, **sizes)(loc).shape == (2, *shape)
+
+
+def test_the_width_of_a_stroke_is_learned():
+    decoder = GlimpseDecoder(2, (1, 16, 16), 6, channels=(4,), hidden=8).double()
+    h = torch.randn(3, 2, dtype=torch.float64)
+
+    def brightness(log_width):
+        decoder.log_width.data.fill_(log_width)
+        return decoder(h)[:, 0, 8, 8].sum()
+
+    by_hand = (brightness(1.0 + 1e-6) - brightness(1.0 - 1e-6)) / 2e-6
+    (gradient,) = torch.autograd.grad(brightness(1.0), decoder.log_width)
+    assert gradient.item() == pytest.approx(by_hand.item(), rel=1e-5)
+    assert gradient.item() != 0
 
 
 def test_places_are_float32_under_autocast():
