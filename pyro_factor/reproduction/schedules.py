@@ -26,6 +26,7 @@ class Schedule:
         chairs: How many chairs are generated for cells of chairs.
         in_tables: Whether its scores are results.
         model: What a recipe changes of the model.
+        of_digits: What else it changes of a model of digits, which are small in their frame.
         training: What it changes of the training.
         every: Training is on every so many-th frame of the clips.
         guide: The guide of the factored model.
@@ -41,6 +42,7 @@ class Schedule:
     chairs: int = 2_000
     in_tables: bool = True
     model: Mapping[str, Any] = field(default_factory=dict)
+    of_digits: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     every: int = 1
     guide: str = "independent"
@@ -49,7 +51,7 @@ class Schedule:
     @property
     def words(self) -> str:
         """How long it is, in words."""
-        changed = {**self.model, **self.training}
+        changed = {**self.model, **self.of_digits, **self.training}
         recipe = [f"every {self.every}th frame"] if self.every > 1 else []
         recipe += [f"a {self.guide} guide"] if self.guide != "independent" else []
         recipe += [f"{name.replace('_', ' ')} {_written(value)}" for name, value in changed.items()]
@@ -83,6 +85,7 @@ class Schedule:
                 "beta": float(cell.beta),
                 "guide": self.guide if several else "independent",
                 **self.model,
+                **(self.of_digits if cell.dataset == "mnist" else {}),
             },
             {
                 "iterations": self.iterations,
@@ -108,7 +111,7 @@ def _written(value: Any) -> str:
 
 _RECIPE: dict[str, Any] = {"model": {"frequencies": 5}, "every": 8, "guide": "shuffling"}
 _GLIMPSE: dict[str, Any] = {
-    "model": {"frequencies": 5, "glimpse": 28, "channels": (16, 32, 64)},
+    "of_digits": {"frequencies": 5, "glimpse": 28, "channels": (16, 32, 64)},
     "every": 8,
     "guide": "shuffling",
 }

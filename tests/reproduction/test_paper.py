@@ -64,6 +64,8 @@ def test_a_recipe_has_as_many_frames_as_the_short_schedule(cell, name):
     # a prior of one factor has nothing to keep apart, and training refuses the penalties
     apart = (recipe.training.orthogonality, recipe.training.persistence, recipe.training.warm_up)
     assert not any(apart) or (name, cell.prior) == ("glimpse", "factored")
+    # a chair fills its frame
+    assert not recipe.model.glimpse or cell.dataset == "mnist"
     # nothing of the recipe is in the faithful schedules
     assert (short.model.guide, short.training.every) == ("independent", 1)
     assert short.model.frequencies == short.model.glimpse == short.training.orthogonality == 0
