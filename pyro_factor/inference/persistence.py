@@ -29,16 +29,17 @@ def persistence_penalty(q: dist.Normal, columns: Sequence[int]) -> Float[Tensor,
     Returns:
         Without a unit, at most the number of features; about their square over B by chance.
     """
-    loc, noise = q.loc[..., columns], q.scale[..., columns].square().mean(0)
+    # in float64, since little noise leaves the spread of mixed directions nearly singular
+    loc, noise = q.loc[..., columns].double(), q.scale[..., columns].double().square().mean(0)
     centred = loc - loc.mean(0)
     whitened = []
     for frame in (0, -1):
         codes = centred[:, frame]
         spread = codes.T @ codes / len(codes) + noise[frame].diag()
-        whitener = torch.linalg.cholesky(spread)
+        whitener, _ = torch.linalg.cholesky_ex(spread)  # cholesky would wait for the GPU
         whitened.append(torch.linalg.solve_triangular(whitener, codes.T, upper=False))
     first, last = whitened
-    return (first @ last.T / len(loc)).square().sum()
+    return (first @ last.T / len(loc)).square().sum().to(q.loc.dtype)
 
 
 def check_persistence(vae: VideoVAE, weight: float) -> None:

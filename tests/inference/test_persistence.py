@@ -51,6 +51,13 @@ def test_what_the_noise_drowns_is_nothing():
         assert float(found) == pytest.approx(expected, rel=1e-9)
 
 
+def test_hardly_any_noise():
+    h = torch.randn(100, 2, 1).expand(100, 2, 3).clone()
+    h[:, 1] = h[:, 0]
+    h += 1e-5 * torch.randn(100, 2, 3)
+    assert float(persistence_penalty(normals(h, 1e-6), [0, 1, 2])) == pytest.approx(1, abs=0.2)
+
+
 def test_gradient():
     h = codes(6, 2, 3).requires_grad_()
     scale = torch.rand(6, 2, 3, dtype=torch.float64).add(0.1).requires_grad_()
