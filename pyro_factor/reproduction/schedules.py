@@ -110,12 +110,6 @@ def _written(value: Any) -> str:
 
 
 _RECIPE: dict[str, Any] = {"model": {"frequencies": 5}, "every": 8, "guide": "shuffling"}
-_GLIMPSE: dict[str, Any] = {
-    "of_digits": {"frequencies": 5, "glimpse": 28, "channels": (16, 32, 64)},
-    "every": 8,
-    "guide": "shuffling",
-}
-_APART = {"orthogonality": 50.0, "persistence": 50.0, "warm_up": {"hs": 1_000}}
 _KEPT = (500, 1_000, 2_000, 4_000, 8_000, 12_000)
 
 
@@ -124,13 +118,33 @@ def _rate(decay_every: int) -> dict[str, Any]:
     return {"learning_rate": 3e-3, "decay": 0.5, "decay_every": decay_every}
 
 
+def glimpse(iterations: int, **options: Any) -> Schedule:
+    """A moving window, and factors kept apart; rate and warm-up are in proportion to its length.
+
+    Args:
+        iterations: Steps of Adam.
+        options: More of the schedule's fields.
+    """
+    warm_up = {"hs": iterations // 2}
+    apart = {"orthogonality": 50.0, "persistence": 50.0, "warm_up": warm_up}
+    return Schedule(
+        iterations,
+        128,
+        of_digits={"frequencies": 5, "glimpse": 28, "channels": (16, 32, 64)},
+        training=_rate(max(1, iterations * 3 // 20)) | apart,
+        every=8,
+        guide="shuffling",
+        **options,
+    )
+
+
 SCHEDULES = {
     "paper": Schedule(iterations=30_000, videos=64),
     "short": Schedule(iterations=2_000, videos=16),
     "recipe": Schedule(2_000, 128, training=_rate(300), **_RECIPE),
     "recipe-long": Schedule(16_000, 64, training=_rate(2_000), keep=_KEPT, **_RECIPE),
-    "glimpse": Schedule(2_000, 128, training=_rate(300) | _APART, **_GLIMPSE),
-    "glimpse-long": Schedule(8_000, 128, training=_rate(1_200) | _APART, keep=_KEPT, **_GLIMPSE),
+    "glimpse": glimpse(2_000),
+    "glimpse-long": glimpse(8_000, keep=_KEPT),
     "smoke": Schedule(2, 2, 40, 2, 4, source="embedded", chairs=30, in_tables=False),
 }
 

@@ -43,11 +43,14 @@ def test_a_cell_describes_its_run(cell):
 @pytest.mark.parametrize("name", ["recipe", "glimpse"])
 def test_a_long_recipe_is_the_recipe_for_longer(name):
     recipe, longer = (SCHEDULES[name].config(cells()[0]) for name in (name, f"{name}-long"))
-    length = {"iterations", "videos", "decay_every", "keep"}
+    length = {"iterations", "videos", "decay_every", "keep", "warm_up"}
     assert longer.model == recipe.model
     assert longer.data == recipe.data
     assert longer.training.model_dump(exclude=length) == recipe.training.model_dump(exclude=length)
-    assert longer.training.iterations > recipe.training.iterations
+    times = longer.training.iterations // recipe.training.iterations
+    assert times > 1
+    warm_up = {factor: times * length for factor, length in recipe.training.warm_up.items()}
+    assert longer.training.warm_up == warm_up
 
 
 @pytest.mark.parametrize("name", ["recipe", "glimpse"])
