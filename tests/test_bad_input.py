@@ -211,7 +211,7 @@ COMMAND_LINE = {
     "zero frames to score": ("evaluate a --frames 0", "frames: got 0; ...1 or more"),
     "device to score on": ("evaluate a --device tpu9", "device: got 'tpu9'; ...choose auto"),
     "device to draw on": ("figures a --device tpu9", "device: got 'tpu9'; ...choose auto"),
-    "quickstart's number": ("quickstart --iterations 0", "--iterations: got 0; ...greater than 0"),
+    "quickstart's number": ("quickstart --iterations 0", "--iterations: got 0; ...1 or more"),
     "schedule": ("reproduce --schedule long", "schedule: got 'long'; choose from "),
     "cell": ("reproduce --only nowhere", "only: got 'nowhere'; no cell has such a name"),
     "nothing kept before the start": ("train --keep 0 -1", "--keep: got -1; ...equal to 0"),

@@ -20,8 +20,7 @@ def test_quickstart_does_the_whole_job(tmp_path, capsys):
 
 
 @pytest.mark.heavy
-@pytest.mark.xfail(reason="in four minutes the static code finds no digits yet", strict=True)
 def test_quickstart_reaches_its_score(tmp_path):
     assert main(["quickstart", "--folder", str(tmp_path)]) == 0
     scores = Scores.read(tmp_path / "scores.json")
-    assert 3 <= scores.d_score <= scores.linear.ceiling.d_score
+    assert 5 <= scores.d_score <= scores.linear.ceiling.d_score
