@@ -217,6 +217,11 @@ COMMAND_LINE = {
     "nothing kept before the start": ("train --keep 0 -1", "--keep: got -1; ...equal to 0"),
     "half an iteration to keep": ("train --keep 0.5", "0.5"),
     "negative orthogonality": ("train --orthogonality -1", "--orthogonality: got -1.0; ...to 0"),
+    "negative persistence": ("train --persistence -1", "--persistence: got -1.0; ...to 0"),
+    "persistence of no walk": (
+        "train --persistence 1 --prior independent",
+        "persistence: got 1.0; it is of ht, the prior's factors are h; leave it 0",
+    ),
     "nan orthogonality": ("train --orthogonality nan", "--orthogonality: got nan; ...finite"),
     "orthogonal to nothing": (
         "train --orthogonality 1 --prior slow",
