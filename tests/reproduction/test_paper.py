@@ -40,6 +40,13 @@ def test_a_cell_describes_its_run(cell):
     assert (config.data.num_frames, config.training.videos) == clips
 
 
+def test_what_a_recipe_changes_is_told():
+    words = SCHEDULES["glimpse"].words
+    assert words.startswith("2,000 iterations of 128 clips, every 8th frame, a shuffling guide, ")
+    assert "glimpse 28" in words
+    assert words.endswith("persistence 50.0, warm up hs=1000")
+
+
 @pytest.mark.parametrize("name", ["recipe", "glimpse"])
 def test_a_long_recipe_is_the_recipe_for_longer(name):
     recipe, longer = (SCHEDULES[name].config(cells()[0]) for name in (name, f"{name}-long"))
