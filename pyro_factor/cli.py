@@ -46,11 +46,11 @@ class Quickstart:
 
         # before the training, which takes minutes
         require(self.clips is None or self.clips >= 1, "--clips", self.clips, "give 1 or more")
-        require(self.iterations >= 1, "--iterations", self.iterations, "give 1 or more")
         resume = config_path(self.folder).exists()
         cell = Cell("mnist", "factored", features=4, beta=4, seed=self.seed)
         schedule = glimpse(self.iterations, source="embedded")
-        config = schedule.config(cell, device=self.device, log_every=10)
+        names = {name: f"--{name}" for name in ("iterations", "seed", "device")}
+        config = schedule.config(cell, names, device=self.device, log_every=10)
         run = train_described(config, self.folder, resume=resume)
         score(run, clips=self.clips)
         draw(run)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from ..config import Config, make_config
@@ -58,11 +59,14 @@ class Schedule:
         told = f"{self.iterations:,} iterations of {self.videos} clips"
         return ", ".join([told, *recipe])
 
-    def config(self, cell: Cell, **training: Any) -> Config:
+    def config(
+        self, cell: Cell, names: Mapping[str, str] = MappingProxyType({}), **training: Any
+    ) -> Config:
         """Describe a cell's run.
 
         Args:
             cell: The cell.
+            names: How the user knows a field, as in `make_config`.
             training: More of the training's fields, such as the device.
 
         Returns:
@@ -101,6 +105,7 @@ class Schedule:
                 },
                 **training,
             },
+            names,
         )
 
 
