@@ -5,6 +5,7 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from pyro_factor.data import BouncingDigits
@@ -30,6 +31,21 @@ def small_run(folder: Path, vae: VideoVAE, iterations: int = 12, **options) -> R
     usual = {"videos": 4, "log_every": 5, "checkpoint_every": 4, "progress": False}
     data = options.pop("data", None) or small_data()
     return train(vae, data, iterations, folder=folder, **(usual | options))
+
+
+def check_that_training_lowers(name: str, measure, folder: Path, elbo: str) -> None:
+    """A penalty falls where it has a weight, and is in the loss and not in the ELBO."""
+    clips = small_data().batch(64, torch.Generator().manual_seed(1))
+    penalties = []
+    for weight in (0.0, 1e4):
+        run = small_run(
+            folder / str(weight), small_vae(), 60, elbo=elbo, videos=8, **{name: weight}
+        )
+        penalties.append(measure(run.vae.encode(clips.videos), run.vae.factors))
+    assert penalties[1] < 0.5 * penalties[0]
+    row = rows(run.folder)[-1]
+    assert row["elbo"] == pytest.approx(sum(row["terms"].values()))
+    assert row["loss"] == pytest.approx(1e4 * row[name] - row["elbo"], rel=1e-4)
 
 
 def rows(folder: Path) -> list[dict]:
