@@ -13,7 +13,7 @@ class Reproduce:
     """paper (30,000 iterations of 64 clips), short (2,000 of 16), recipe or glimpse (2,000
     of 128, by docs/reproduction; recipe-long, glimpse-long: longer) or smoke (a try-out)."""
     only: tuple[str, ...] = ()
-    """Cells by name or pattern, such as 'mnist-factored-*'; all unless given."""
+    """Cells by name, -seed0 or not, or pattern, such as 'mnist-factored-*'; all unless given."""
     seeds: tuple[int, ...] = (0,)
     """Seeds of each cell."""
     list: bool = False

@@ -52,7 +52,8 @@ def reproduce(
 
     Args:
         schedule: A name in `SCHEDULES`.
-        only: Names of cells, also as patterns such as `mnist-factored-*`; all unless given.
+        only: Names of cells, with or without `-seed0`, also as patterns such as
+            `mnist-factored-*`; all unless given.
         seeds: Seeds of each cell.
         ledger: The ledger's file.
         runs: Folder of the run folders.
@@ -100,7 +101,7 @@ def reproduce(
 
 
 def chosen(only: Sequence[str], seeds: Sequence[int]) -> list[Cell]:
-    """The cells whose names fit one of the patterns.
+    """The cells whose names fit one of the patterns, with their seed or without.
 
     Raises:
         InputError: A pattern that fits none, a seed that is negative.
@@ -108,9 +109,13 @@ def chosen(only: Sequence[str], seeds: Sequence[int]) -> list[Cell]:
     require(all(seed >= 0 for seed in seeds), "seeds", tuple(seeds), "give 0 or more")
     every = every_cell(tuple(seeds))
     for pattern in only:
-        known = any(fnmatch(cell.name, pattern) for cell in every)
+        known = any(_fits(cell, pattern) for cell in every)
         require(known, "only", pattern, f"no cell has such a name; one is {every[0].name}")
-    return [cell for cell in every if not only or any(fnmatch(cell.name, p) for p in only)]
+    return [cell for cell in every if not only or any(_fits(cell, each) for each in only)]
+
+
+def _fits(cell: Cell, pattern: str) -> bool:
+    return fnmatch(cell.name, pattern) or fnmatch(cell.name, f"{pattern}-seed{cell.seed}")
 
 
 def run_folder(runs: str | Path, schedule: str, cell: Cell) -> Path:
