@@ -2,13 +2,16 @@
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from pyro_factor import BouncingDigits
+from pyro_factor.inference import load_run
 from pyro_factor.models import Decoder, Encoder
+from pyro_factor.reproduction.schedules import SCHEDULES
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
@@ -40,6 +43,40 @@ def test_the_halves_learn_what_they_are_given(monkeypatch):
     encoder = Encoder(10, data.image_shape, (8, 16), 32)
     *_, accuracy = script.learn(encoder, script.recognise, data, 80)
     assert accuracy > 0.3  # chance: 0.1
+
+
+def test_parts_are_left_out_and_tabled(monkeypatch, tmp_path, capsys):
+    script = load("ablations")
+    short = {"iterations": 2, "videos": 8, "source": "embedded", "of_digits": {"channels": (4,)}}
+    smaller = {name: replace(part, **short) for name, part in script.PARTS.items()}
+    monkeypatch.setattr(script, "PARTS", {name: smaller[name] for name in ("nothing", "warm-up")})
+    monkeypatch.setattr(script, "CLIPS", 40)
+    tables = []
+    for _ in range(2):
+        script.main(None, str(tmp_path))
+        tables.append(capsys.readouterr().out)
+    assert tables[0] == tables[1]
+    left_out = [line.split("|")[1].strip() for line in tables[0].splitlines() if line]
+    assert left_out[-2:] == ["nothing", "warm-up"]
+    trained = [load_run(tmp_path / name).config.training for name in left_out[-2:]]
+    assert [dict(one.warm_up) for one in trained] == [{"hs": 1_000}, {}]
+
+
+def test_no_part_of_the_schedule_is_forgotten():
+    script = load("ablations")
+    whole, paper = (SCHEDULES[name].config(script.CELL) for name in ("glimpse", "paper"))
+
+    def changed(config):
+        return {
+            name
+            for room in ("model", "training")
+            for name, value in getattr(config, room)
+            if value != getattr(getattr(whole, room), name)
+        }
+
+    left_out = {name: changed(part.config(script.CELL)) for name, part in script.PARTS.items()}
+    assert [name for name, options in left_out.items() if not options] == ["nothing"]
+    assert set.union(*left_out.values()) == changed(paper) - {"iterations"}
 
 
 def test_true_codes_tell_place_and_digit_on_a_unit_scale(monkeypatch):
