@@ -16,8 +16,8 @@ HEAD = """# The paper's claims, held against its numbers and ours
 
 Rendered from `ledger.jsonl` by `pyro-factor reproduce`; don't edit. One rule judges the paper's
 numbers and ours; three numbers are those of the factored model, Slow and the VAE, and "?" is one
-that is missing; numbers of which a schedule has none aren't shown. The claim that Monte Carlo is
-too noisy to train with has [a page of its own](../variance.md).
+that is missing; schedules with less than two numbers to compare aren't shown. The claim that Monte
+Carlo is too noisy to train with has [a page of its own](../variance.md).
 """
 GLIDING = f"""What a judge, trained on real frames, tells of decoded test clips in which one factor
 glides to another clip's, of what it tells when none does. Holds from {LEFT_ALONE:.0%} of it.
@@ -56,12 +56,12 @@ def _claims(rows: Sequence[Row]) -> list[list[str]]:
         [claim.text if name == "the paper" else "", name, *_verdict(claim.judge(numbers))]
         for claim in CLAIMS
         for name, numbers in whose.items()
-        if _has_numbers(claim, numbers)
+        if _compares(claim, numbers)
     ]
 
 
-def _has_numbers(claim: Claim, numbers: Numbers) -> bool:
-    """Whether any of the numbers that a claim asks for is there."""
+def _compares(claim: Claim, numbers: Numbers) -> bool:
+    """Whether two or more of the numbers that a claim asks for are there."""
     found = []
 
     def listen(column: Column, prior: str, beta: int) -> float | None:
@@ -69,7 +69,7 @@ def _has_numbers(claim: Claim, numbers: Numbers) -> bool:
         return found[-1]
 
     claim.judge(listen)
-    return any(number is not None for number in found)
+    return sum(number is not None for number in found) > 1
 
 
 def _verdict(finding: Finding) -> tuple[str, str]:

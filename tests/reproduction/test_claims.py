@@ -21,6 +21,7 @@ from pyro_factor.reproduction.paper import BEYOND, Cell, every_cell
 from pyro_factor.reproduction.schedules import SCHEDULES
 
 CELL = Cell("mnist", "factored", 4, 4)
+PAIR = (CELL, Cell("mnist", "slow", 4, 4))
 
 
 def given(**found):
@@ -103,14 +104,16 @@ def test_a_factor_is_left_alone_if_the_judge_still_sees_it(cell, verdict):
 
 
 def test_the_page_has_every_claim_and_no_try_out():
-    page = render_claims([row(CELL), row(CELL, "smoke")])
+    page = render_claims([row(cell, name) for cell in PAIR for name in ("short", "smoke")])
     assert all(claim.text in page for claim in CLAIMS)
     assert "short, RBF SVM" in page
     assert "smoke" not in page
 
 
-def test_a_schedule_stands_beside_the_claims_of_which_it_has_numbers():
-    page = render_claims([row(CELL), row(Cell("chairs", "factored", 8, 4), "recipe")])
+def test_a_schedule_stands_beside_the_claims_of_which_it_has_numbers_to_compare():
+    chairs = (Cell("chairs", "factored", 8, beta) for beta in (1, 4))
+    compared = [*(row(cell) for cell in PAIR), *(row(cell, "recipe") for cell in chairs)]
+    page = render_claims([*compared, row(CELL, "recipe")])
     mnist, chairs = (
         page[page.index(f"D on {data}: ") :].split("| D on ")[0] for data in ("MNIST", "chairs")
     )
