@@ -3,11 +3,12 @@
 import functools
 import inspect
 import math
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..errors import InputError, require
+from ..errors import require
 from . import priors
 from .program import Prior
 from .video_vae import VideoVAE
@@ -15,11 +16,21 @@ from .video_vae import VideoVAE
 WALKS = (priors.factored, priors.slow)  # whose other factor is the same for any frames
 
 
+@runtime_checkable
+class Thinning(Protocol):
+    """A prior that says itself what it is on every so many-th frame."""
+
+    def thinned(self, every: int) -> Prior:
+        """The prior of the frames that are kept, with this one's parameters."""
+        ...
+
+
 def thinned(prior: Prior, every: int) -> Prior:
     """The prior of the frames 1, 1 + every, 1 + 2 every, ..., the others integrated out.
 
     For the paper's priors it is one of them: a walk's step over several frames has `every` times
-    the variance (eq. 8), and static draws are independent given their centre (eq. 7).
+    the variance (eq. 8), and static draws are independent given their centre (eq. 7). A prior
+    whose parameters train is asked for it by its method `thinned(every)`.
 
     Args:
         prior: A Pyro model function.
@@ -29,13 +40,17 @@ def thinned(prior: Prior, every: int) -> Prior:
         A Pyro model function of the number of frames kept.
 
     Raises:
-        InputError: `every` is below 1, or the prior has parameters that train.
+        InputError: `every` is below 1, or the prior is a module without that method.
     """
     require(every >= 1, "every", every, "give 1 or more")
-    if isinstance(prior, nn.Module):
-        raise InputError(f"every: got {every}; a prior with parameters needs all frames, give 1")
+    if every == 1:
+        return prior
+    if isinstance(prior, Thinning):
+        return prior.thinned(every)
+    advice = "this prior has parameters and no method thinned(every); give 1, or the prior one"
+    require(not isinstance(prior, nn.Module), "every", every, advice)
     bound = prior if isinstance(prior, functools.partial) else functools.partial(prior)
-    if bound.func is priors.independent or every == 1:
+    if bound.func is priors.independent:
         return prior
     if bound.func in WALKS:
         scale = inspect.signature(bound).parameters["temporal_scale"].default

@@ -1,5 +1,6 @@
 """Priors of every so many-th frame, against the blocks of the whole prior's covariance."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -15,6 +16,7 @@ from pyro_factor.models.thinned import thinned, thinned_pair
 
 PRIORS = {
     "factored": priors.factored,
+    "learned": gallery.LearnedFactored(static_scale=0.2, temporal_scale=0.3),
     "factored, bound": partial(priors.factored, static=1, temporal_scale=0.3),
     "slow": partial(priors.slow, features=2),
     "independent": priors.independent,
@@ -32,13 +34,15 @@ def test_the_form_is_the_marginal_of_the_whole_one(name, every):
     whole = gaussian_form(prior, every * (kept - 1) + 1)
     form = gaussian_form(thinned(prior, every), kept)
     frames, features = whole.loc.shape
-    blocks = whole.covariance.reshape(frames, features, frames, features)[::every, :, ::every]
-    np.testing.assert_allclose(form.loc, whole.loc[::every], atol=1e-10)
+    blocks = whole.covariance.detach().reshape(frames, features, frames, features)[
+        ::every, :, ::every
+    ]
+    np.testing.assert_allclose(form.loc.detach(), whole.loc.detach()[::every], atol=1e-10)
     expected = blocks.reshape(kept * features, kept * features)
-    np.testing.assert_allclose(form.covariance, expected, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(form.covariance.detach(), expected, rtol=1e-7, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["factored", "factored, bound", "slow", "independent"])
+@pytest.mark.parametrize("name", ["factored", "factored, bound", "slow", "independent", "learned"])
 def test_the_papers_priors_keep_their_closed_form_and_their_factors(name):
     prior = thinned(PRIORS[name], 4)
     assert closed_form(prior) is not None
@@ -53,6 +57,21 @@ def test_a_pair_shares_the_networks():
     assert pair.model.decoder is vae.model.decoder
     assert (pair.num_frames, pair.guide.name) == (2, "shuffling")
     assert thinned_pair(vae, 1) is vae
+
+
+def test_learned_scales_train_by_the_kept_frames(tmp_path):
+    prior = gallery.LearnedFactored(static_scale=0.2, temporal_scale=0.3)
+    kept = thinned(thinned(prior, 3), 2)
+    with torch.no_grad():
+        prior.temporal_scale_unconstrained += 1.0
+        scale = kept.factored().keywords["temporal_scale"]
+    assert scale.item() == pytest.approx(0.3 * math.exp(1.0) * math.sqrt(6), rel=1e-6)
+    assert set(kept.parameters()) == set(prior.parameters())
+
+    vae = small_vae(prior=prior, guide="shuffling")
+    before = [parameter.clone() for parameter in prior.parameters()]
+    small_run(tmp_path, vae, 1, every=2)
+    assert all(a != b for a, b in zip(before, prior.parameters(), strict=True))
 
 
 def test_a_step_takes_the_loss_of_the_kept_frames(tmp_path):
@@ -88,7 +107,7 @@ def test_a_run_says_so_and_can_be_gone_on_with(tmp_path):
 BAD = {
     "none": (lambda: thinned(priors.slow, 0), "every: got 0; give 1 or more"),
     "too many": (lambda: thinned_pair(small_vae(), 50), "every: got 50; give less than the"),
-    "parameters": (lambda: thinned(gallery.LearnedFactored(), 2), "needs all frames"),
+    "parameters": (lambda: thinned(torch.nn.Identity(), 2), "no method thinned(every); give 1"),
 }
 
 

@@ -1,6 +1,8 @@
 """The factored prior with one more level: groups of clips, and scales that are learned."""
 
+import copy
 import functools
+import math
 from typing import Any
 
 import pyro
@@ -147,16 +149,24 @@ class LearnedFactored(PyroModule):
         self.hyperparameters: dict[str, Any] = self.sizes | scales
         self.static_scale = _positive(static_scale)
         self.temporal_scale = _positive(temporal_scale)
+        self.every = 1  # frames in a step of the walk
 
     def forward(self, num_frames: int) -> Tensor:
         """Sample the draws of `priors.factored`; return h, (..., N, static + temporal)."""
         return self.factored()(num_frames)
 
+    def thinned(self, every: int) -> "LearnedFactored":
+        """The prior of every so many-th frame, with this one's parameters."""
+        kept = copy.copy(self)  # the parameters are shared, and stay so as they train
+        kept.every *= every
+        return kept
+
     def factored(self) -> functools.partial:
         """`priors.factored` with the scales as they are now."""
+        step: Any = self.temporal_scale
         scales: dict[str, Any] = {
             "static_scale": self.static_scale,
-            "temporal_scale": self.temporal_scale,
+            "temporal_scale": step * math.sqrt(self.every),
         }
         return functools.partial(priors.factored, **self.sizes, **scales)
 
