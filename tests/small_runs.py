@@ -39,7 +39,7 @@ def check_that_training_lowers(name: str, measure, folder: Path, elbo: str) -> N
     penalties = []
     for weight in (0.0, 1e4):
         run = small_run(
-            folder / str(weight), small_vae(), 60, elbo=elbo, videos=8, **{name: weight}
+            folder / str(weight), small_vae(), 60, elbo=elbo, videos=16, **{name: weight}
         )
         penalties.append(measure(run.vae.encode(clips.videos), run.vae.factors))
     assert penalties[1] < 0.5 * penalties[0]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import pyro.distributions as dist
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -11,35 +10,42 @@ from ..errors import require
 from ..models import VideoVAE
 
 TEMPORAL = "ht"
+FLOOR = 0.05  # of a prior of unit scale: what varies less fades, or its gradient would blow up
 
 
-def persistence_penalty(q: dist.Normal, columns: Sequence[int]) -> Float[Tensor, ""]:
+def persistence_penalty(
+    h: Float[Tensor, "videos frames features"], columns: Sequence[int]
+) -> Float[Tensor, ""]:
     """Σ ρ², ρ the canonical correlations between a factor's codes of the first and last frames.
 
     What moves is forgotten between frames that lie far apart; a direction of the code that is not
     forgotten, ρ = 1, holds what stays. A walk costs little more than a static draw, so that no
     ELBO keeps identity out of the features that motion leaves over. Correlations of single
     features don't show it where the directions are mixed, so all of them are compared, in units of
-    their own spread. The guide's noise is part of the spread: what it drowns counts as nothing.
+    their own spread: a feature that has nearly collapsed is still read by whoever scales it up.
+
+        q = vae.encode(videos)
+        loss = elbo(videos) + weight * persistence_penalty(q.loc, vae.factors["ht"])
+
+    `train(persistence=weight)` does so.
 
     Args:
-        q: The guide's Normals of a batch's frames, .loc and .scale (B, N, D); two clips or more.
+        h: Codes, or the guide's means, of a batch's frames, (B, N, D); two clips or more.
         columns: The factor's features.
 
     Returns:
         Without a unit, at most the number of features; about their square over B by chance.
     """
-    # in float64, since little noise leaves the spread of mixed directions nearly singular
-    loc, noise = q.loc[..., columns].double(), q.scale[..., columns].double().square().mean(0)
-    centred = loc - loc.mean(0)
+    # in float64, since the spread of mixed directions is nearly singular
+    codes = h[..., columns].double()
+    centred = codes - codes.mean(0)
     whitened = []
-    for frame in (0, -1):
-        codes = centred[:, frame]
-        spread = codes.T @ codes / len(codes) + noise[frame].diag()
+    for frame in (centred[:, 0], centred[:, -1]):
+        spread = frame.T @ frame / len(frame) + frame.new_full((len(columns),), FLOOR**2).diag()
         whitener, _ = torch.linalg.cholesky_ex(spread)  # cholesky would wait for the GPU
-        whitened.append(torch.linalg.solve_triangular(whitener, codes.T, upper=False))
+        whitened.append(torch.linalg.solve_triangular(whitener, frame.T, upper=False))
     first, last = whitened
-    return (first @ last.T / len(loc)).square().sum().to(q.loc.dtype)
+    return (first @ last.T / len(h)).square().sum().to(h.dtype)
 
 
 def check_persistence(vae: VideoVAE, weight: float) -> None:

@@ -99,7 +99,7 @@ class Trainer:
         if self.config.orthogonality:
             found["orthogonality"] = orthogonality_penalty(q.loc, factors)
         if self.config.persistence:
-            found["persistence"] = persistence_penalty(q, factors[TEMPORAL])
+            found["persistence"] = persistence_penalty(q.loc, factors[TEMPORAL])
         return found
 
     def _independent(self, encoded: tuple[Tensor, Tensor], videos: Tensor) -> dist.Normal:
