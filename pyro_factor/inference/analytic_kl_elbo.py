@@ -23,7 +23,7 @@ from .conditions import (
     check_names,
     normal_of,
 )
-from .noise import SpreadDraws, check_noise
+from .noise import DifferentiableDraws, SpreadDraws, check_noise
 from .quadratic import expected_log_prob
 from .terms import (
     Sites,
@@ -45,7 +45,8 @@ class AnalyticKL_ELBO(ELBO):
     gradient has none. Valid if
 
     - the latent draws of the model are jointly Gaussian: each is Gaussian, with a mean affine in
-      the draws before it and a scale that depends on none;
+      the draws before it and a scale that depends on none, and no draw depends on several entries
+      of one under a plate;
     - every draw of the guide is a Normal whose parameters depend on no draw, and none is masked.
 
     Any Pyro model may be given, with plates and subsampling. One with a method
@@ -166,24 +167,19 @@ class AnalyticKL_ELBO(ELBO):
                 for name, value in terms.items():
                     kept = value if grad else value.detach()
                     totals[name] = totals.get(name, 0.0) + kept / self.num_particles
-        return totals, 1.0, num_items(model_trace)
+        # the scales of subsampling make the sums those of the whole plate
+        return totals, 1.0, num_items(model_trace, whole=True)
 
     def _get_trace(
         self, model: Callable, guide: Callable, args: tuple, kwargs: dict
     ) -> tuple[Trace, Trace]:
         if self.noise != "independent":
             guide = SpreadDraws(self.noise)(guide)
-        if not (self._needs_gradients or is_validation_enabled() or _is_handler(guide)):
+        if self._needs_gradients:
+            guide = DifferentiableDraws()(guide)
+        elif not (is_validation_enabled() or _is_handler(guide)):
             return _observed_alone(model, guide, args, kwargs)
-        traces = get_importance_trace("flat", self.max_plate_nesting, model, guide, args, kwargs)
-        fixed = [s for s in latent_sites(traces[1]).values() if not s["value"].requires_grad]
-        if not (fixed and self._needs_gradients):
-            return traces
-        # a guide without parameters: once more, so that gradients can be taken in its draws
-        for site in fixed:
-            site["value"] = site["value"].detach().requires_grad_()
-        again = poutine.replay(guide, trace=traces[1])
-        return get_importance_trace("flat", self.max_plate_nesting, model, again, args, kwargs)
+        return get_importance_trace("flat", self.max_plate_nesting, model, guide, args, kwargs)
 
     def _check_once(self, model: Callable, guide: Callable, args: tuple, kwargs: dict) -> None:
         checked: WeakKeyDictionary = self.__dict__.setdefault("_checked", WeakKeyDictionary())

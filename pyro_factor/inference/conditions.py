@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..models.errors import InvalidPairError
 from ..models.linearity import check_program
 from ..models.program import Substitute
+from .quadratic import check_plates
 from .terms import JOINT, Sites, is_exact_conditional, latent_sites, normal_below
 
 
@@ -57,7 +58,7 @@ def check_jointly_gaussian(model: Callable, guide: Callable, args: tuple, kwargs
 
     Raises:
         InvalidPairError: Names the draw that one of the two lacks, or that the guide draws from
-            a conditional.
+            a conditional; or whose entries under a plate a later draw couples.
         NotGaussianPrior: Names the draw whose family, scale or mean is to blame.
     """
     with evaluated(model, guide), torch.no_grad(), torch.random.fork_rng(), poutine.block():
@@ -80,6 +81,12 @@ def check_jointly_gaussian(model: Callable, guide: Callable, args: tuple, kwargs
 
         shapes = {name: site["value"].shape for name, site in latent_sites(trace).items()}
         check_program(program, shapes, "model")
+        values = {n: s["value"].detach().requires_grad_() for n, s in latent_sites(trace).items()}
+        with torch.enable_grad():
+            with poutine.trace() as tracer, Substitute(batch | values):
+                model(*args, **kwargs)
+            tracer.trace.compute_log_prob(lambda name, site: name in values)
+            check_plates(latent_sites(tracer.trace))
 
 
 def _subsamples(trace: Trace) -> dict[str, Any]:

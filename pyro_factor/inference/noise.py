@@ -1,10 +1,11 @@
-"""Draws of a guide that are spread better over the particles than independent ones."""
+"""A guide's draws, spread better over the particles, or so that gradients can be taken in them."""
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from pyro.poutine.messenger import Messenger
+from pyro.poutine.util import site_is_subsample
 from torch import Size, Tensor
 from torch.quasirandom import SobolEngine
 
@@ -72,6 +73,17 @@ class SpreadDraws(Messenger):
             noise = self.noise(shape).to(normal.loc)
             msg["value"] = normal.loc.expand(shape) + normal.scale.expand(shape) * noise
             msg["done"] = True
+
+
+class DifferentiableDraws(Messenger):
+    """Let gradients be taken in all of a guide's draws, of parameters or not."""
+
+    def _pyro_sample(self, msg: dict[str, Any]) -> None:
+        if msg["is_observed"] or site_is_subsample(msg):
+            return
+        value = msg["fn"](*msg["args"], **msg["kwargs"]) if msg["value"] is None else msg["value"]
+        msg["value"] = value if value.requires_grad else value.detach().requires_grad_()
+        msg["done"] = True
 
 
 def check_noise(noise: str, num_particles: int, vectorize_particles: bool) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..models.errors import InvalidPairError
 from .terms import Sites
 
 Normals = Mapping[str, tuple[Tensor, Tensor]]
@@ -42,19 +43,43 @@ def expected_log_prob(sites: Sites, normals: Normals) -> Tensor:
     return total
 
 
-def _diagonal(gradient: Tensor, site: dict[str, Any]) -> Tensor:
+def check_plates(sites: Sites) -> None:
+    """Raise if entries of a draw under a plate are coupled, by a later draw that sees several.
+
+    Args:
+        sites: The model's latent sites, run with gradients.
+
+    Raises:
+        InvalidPairError: Names the draw.
+    """
+    values = [site["value"] for site in sites.values()]
+    log_prob = torch.stack([site["log_prob_sum"] for site in sites.values()]).sum()
+    gradients = torch.autograd.grad(log_prob, values, create_graph=True)
+    for (name, site), gradient in zip(sites.items(), gradients, strict=True):
+        weights = 0.5 + torch.rand_like(site["value"])
+        ones, others = (_diagonal(gradient, site, w) for w in (torch.ones_like(weights), weights))
+        if not torch.allclose(ones, others, rtol=1e-3, atol=0.0):
+            raise InvalidPairError(
+                f"AnalyticKL_ELBO: entries of draw {name!r} under a plate are not independent, "
+                "since a later draw depends on several of them; declare them by .to_event, "
+                "without the plate, or use Trace_ELBO"
+            )
+
+
+def _diagonal(gradient: Tensor, site: dict[str, Any], weights: Tensor | float = 1.0) -> Tensor:
     """H's diagonal at one site: a product for each of its entries outside plates.
 
-    Entries under a plate are independent given what is outside it, so one product serves them all.
+    Entries under a plate are independent given what is outside it (`check_plates`), so one product
+    serves them all, whatever their weights in it.
     """
     value, event_dim = site["value"], site["fn"].event_dim
     plates = {frame.dim - event_dim for frame in site["cond_indep_stack"] if frame.vectorized}
     shape = [1 if d - value.dim() in plates else n for d, n in enumerate(value.shape)]
     size = math.prod(shape)
     units = torch.eye(size, dtype=value.dtype, device=value.device)
-    probes = units.reshape(size, *shape).expand(size, *value.shape)
+    probes = units.reshape(size, *shape).expand(size, *value.shape) * weights
     (products,) = torch.autograd.grad(
         gradient, [value], probes, create_graph=True, is_grads_batched=True
     )
     # entry e of the product with unit e
-    return (products * probes).sum(0)
+    return (products * probes).sum(0) / weights**2

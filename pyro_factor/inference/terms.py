@@ -41,12 +41,20 @@ def joint_of(sites: Sites) -> LatentPosterior | None:
     return next((s["infer"][JOINT] for s in sites.values() if JOINT in s["infer"]), None)
 
 
-def num_items(model_trace: Trace) -> int:
-    """The size of the outermost plate that encloses every site; 1 if there is none."""
+def num_items(model_trace: Trace, *, whole: bool = False) -> int:
+    """The size of the outermost plate that encloses every site, 1 if there is none.
+
+    Args:
+        model_trace: The model's trace.
+        whole: Whether to count all of a plate of which a part was drawn.
+    """
     sites = [*latent_sites(model_trace).values(), *observed_sites(model_trace).values()]
     stacks = [{f.name: f for f in s["cond_indep_stack"] if f.name != PARTICLES} for s in sites]
     shared = [f for f in stacks[0].values() if all(f.name in stack for stack in stacks)]
-    return max(shared, key=lambda f: -f.dim).size if shared else 1
+    if not shared:
+        return 1
+    outermost = max(shared, key=lambda f: -f.dim)
+    return (outermost.full_size if whole else None) or outermost.size
 
 
 def prior_terms(names: Iterable[str]) -> dict[str, list[str]]:

@@ -16,6 +16,7 @@ from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 from torch.distributions.transforms import ReshapeTransform
 
+from ..errors import require
 from .closed_forms import entropy
 from .errors import DegeneratePrior
 from .joint import Joint
@@ -52,20 +53,24 @@ class GaussianForm:
         """The mean, (N, D)."""
         if not self.learned and not self.linear.any():
             return self.linear
-        factor = torch.linalg.cholesky(self.precision)
-        return torch.cholesky_solve(self.linear.reshape(-1, 1), factor).reshape(self.linear.shape)
+        with torch.inference_mode(False):  # it is kept, and gradients may flow through it later
+            factor = torch.linalg.cholesky(self.precision)
+            loc = torch.cholesky_solve(self.linear.reshape(-1, 1), factor)
+        return loc.reshape(self.linear.shape)
 
     @cached_property
     def precision(self) -> Float[Tensor, "entries entries"]:
         """P whole, (N·D, N·D), frame-major: entry (n, d) of h is number n·D + d."""
-        coupling = self.coupling.flatten(1)
-        precision = self.structure.dense() - coupling.T @ coupling
-        return 0.5 * (precision + precision.T)
+        with torch.inference_mode(False):
+            coupling = self.coupling.flatten(1)
+            precision = self.structure.dense() - coupling.T @ coupling
+            return 0.5 * (precision + precision.T)
 
     @cached_property
     def covariance(self) -> Float[Tensor, "entries entries"]:
         """The covariance of the entries of h, (N·D, N·D), frame-major."""
-        return torch.cholesky_inverse(torch.linalg.cholesky(self.precision))
+        with torch.inference_mode(False):
+            return torch.cholesky_inverse(torch.linalg.cholesky(self.precision))
 
     @property
     def learned(self) -> bool:
@@ -85,7 +90,12 @@ class GaussianForm:
         """Return E_q[log p(h)] for q = ∏ N(loc, scale²), in nats, one per video.
 
         Computed in float64, since a small scale in the prior makes large terms that cancel.
+
+        Raises:
+            InputError: `loc` is of other frames or features than the form.
         """
+        given, own = tuple(loc.shape[-2:]), tuple(self.linear.shape)
+        require(given == own, "loc", given, f"give codes of {own}, frames and features of the form")
         form, mean, variance = self.to(loc.device), loc.double(), scale.double().square()
         coupled = torch.einsum("gnd,...nd->...g", form.coupling, mean)
         diagonal = form.structure.diagonal() - form.coupling.square().sum(0)

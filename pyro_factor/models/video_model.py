@@ -7,6 +7,7 @@ from jaxtyping import Float
 from pyro import poutine
 from torch import Tensor, nn
 
+from .errors import InvalidPairError
 from .images import Images
 from .latent_posterior import LatentPosterior
 from .networks import full_precision
@@ -78,8 +79,17 @@ class VideoModel(Registering):
 
         Returns:
             Terms in nats per video.
+
+        Raises:
+            InvalidPairError: The guide draws a global itself.
         """
         layout = self.reader.layout(videos.shape[1])
+        for name in normals.keys() & {draw.name for draw in layout.global_draws}:
+            raise InvalidPairError(
+                f"AnalyticKL_ELBO: the guide draws {name!r} from a Normal of its own, and this "
+                'model integrates it out; draw it as vae.guide does, infer={"exact_conditional": '
+                "True}, or use Trace_ELBO or TraceMeanField_ELBO"
+            )
         loc = layout.stack({name: loc for name, (loc, _) in normals.items()})
         scale = layout.stack({name: scale for name, (_, scale) in normals.items()})
         return self.reader.expected_log_prior(loc, scale)

@@ -258,3 +258,51 @@ def test_a_pair_that_breaks_the_condition_is_refused_by_name(case):
     guide = guide or usual_guide
     with pytest.raises(error, match=message):
         AnalyticKL_ELBO(max_plate_nesting=1).loss(model, guide, *args)
+
+
+def items(subsample, scale=0.7):
+    """A Normal of each of 20 items, some of which are drawn; and guides with its scale."""
+    data, slope = torch.randn(20), torch.tensor(0.5)
+
+    def model(data):
+        with pyro.plate("items", len(data), subsample_size=subsample) as index:
+            z = pyro.sample("z", dist.Normal(0.0, 1.0))
+            pyro.sample("x", dist.Normal(z, 1.0), obs=data[index])
+
+    def guide_of(slope):
+        def guide(data):
+            with pyro.plate("items", len(data), subsample_size=subsample) as index:
+                pyro.sample("z", dist.Normal(slope * data[index], scale))
+
+        return guide
+
+    return model, guide_of(slope), guide_of(slope.clone().requires_grad_()), data
+
+
+def test_a_guide_without_parameters_sees_the_items_that_the_model_does():
+    model, fixed, trained, data = items(subsample=5)
+    losses = []
+    for guide in (fixed, trained):
+        torch.manual_seed(0)
+        losses.append([AnalyticKL_ELBO().loss(model, guide, data) for _ in range(3)])
+    # the first use of a pair is checked, which leaves the random state as it was
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+
+
+@pytest.mark.parametrize("subsample", [5, 20])
+def test_terms_are_of_one_item(subsample):
+    model, guide, _, data = items(subsample)
+    terms = AnalyticKL_ELBO().terms(model, guide, data)
+    assert terms["entropy"].item() == pytest.approx(0.5 * math.log(2 * math.pi * math.e * 0.49))
+
+
+@pytest.mark.parametrize("tight", [1.0, 1e-3])
+def test_entries_of_a_plate_that_a_later_draw_couples_are_refused(tight):
+    def model():
+        with pyro.plate("time", 3):
+            steps = pyro.sample("steps", dist.Normal(0.0, torch.tensor([tight, 1.0, 1.0])))
+        pyro.sample("place", dist.Normal(steps.cumsum(-1), 0.5).to_event(1))
+
+    guide = NormalGuide({"steps": (3,), "place": (3,)}, {"steps": ("time", 3, None)})
+    with pytest.raises(InvalidPairError, match="'steps' under a plate are not independent"):
+        AnalyticKL_ELBO().loss(model, guide)

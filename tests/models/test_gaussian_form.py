@@ -134,3 +134,22 @@ def test_a_form_can_be_read_under_inference_mode():
     with torch.inference_mode():
         form = gaussian_form(priors.factored, 4)
     np.testing.assert_allclose(form.covariance, oracles.factored_covariance(4), atol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(1, 4), (16, 1), (5, 4)])
+def test_codes_of_another_shape_are_refused(shape):
+    form = gaussian_form(priors.factored, 16)
+    for take in (form.log_prob, lambda h: form.kl(h, torch.ones_like(h))):
+        with pytest.raises(InputError, match=r"loc: got \(\d+, \d\); give codes of"):
+            take(torch.zeros(3, *shape))
+
+
+def test_what_is_kept_under_inference_mode_takes_gradients_later():
+    form = gaussian_form(functools.partial(examples.vectorised), 4)
+    with torch.inference_mode():
+        assert form.covariance.shape == form.precision.shape
+        assert form.loc.shape == (4, 4)
+    loc = torch.zeros(4, 4, dtype=torch.float64, requires_grad=True)
+    covariance = torch.eye(16, dtype=torch.float64).requires_grad_()
+    form.expected_log_prob_jointly(loc, covariance).sum().backward()
+    torch.testing.assert_close(covariance.grad, -0.5 * form.precision)

@@ -13,6 +13,7 @@ from small_runs import SIZE, small_vae
 
 from pyro_factor import AnalyticKL_ELBO, gallery, priors
 from pyro_factor.inference.terms import latent_sites
+from pyro_factor.models import InvalidPairError
 from pyro_factor.models.mean_field_guide import MeanFieldGuide
 
 FAILURE_RATE = 1e-6  # of each test of samples, were it run with other seeds
@@ -152,3 +153,10 @@ def test_a_prior_with_learned_scales_gets_their_gradient():
     vae, videos = small_pair(prior)
     TraceMeanField_ELBO()(vae.model, MeanFieldGuide.of(vae.guide))(videos).backward()
     assert all((parameter.grad != 0).all() for parameter in prior.parameters())
+
+
+def test_the_exact_kl_integrates_the_globals_out_itself():
+    vae, videos = small_pair(FACTORED)
+    guide = MeanFieldGuide.of(vae.guide)
+    with pytest.raises(InvalidPairError, match="the guide draws 'hs0' from a Normal of its own"):
+        AnalyticKL_ELBO().loss(vae.model, guide, videos)
