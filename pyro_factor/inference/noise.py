@@ -78,7 +78,7 @@ class SpreadDraws(Messenger):
 class DifferentiableDraws(Messenger):
     """Let gradients be taken in all of a guide's draws, of parameters or not."""
 
-    def _pyro_sample(self, msg: dict[str, Any]) -> None:
+    def _pyro_sample(self, msg: Any) -> None:
         if msg["is_observed"] or site_is_subsample(msg):
             return
         value = msg["fn"](*msg["args"], **msg["kwargs"]) if msg["value"] is None else msg["value"]

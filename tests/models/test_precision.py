@@ -1,5 +1,7 @@
 """The structures that a precision is held in, against the matrix they stand for."""
 
+import functools
+
 import pyro
 import pyro.distributions as dist
 import pytest
@@ -103,4 +105,16 @@ def test_a_long_clip_takes_no_large_matrix():
     loc = torch.randn(2, num_frames, 4, dtype=torch.float64)
     scale = torch.rand_like(loc) + 0.1
     expected = sum(closed_form(priors.factored)(loc, scale).values())
+    torch.testing.assert_close(form.expected_log_prob(loc, scale), expected)
+
+
+def test_a_tight_draw_hides_no_coupling_of_the_others():
+    prior = functools.partial(priors.factored, static_scale=1e-5, temporal_scale=1.0)
+    form = gaussian_form(prior, 16)
+    assert len(form.structure.blocks) == 3
+    loc = torch.zeros(16, 4, dtype=torch.float64)
+    loc[:, 2] = torch.arange(16)
+    scale = torch.full_like(loc, 0.5)
+    scale[:, :2] = 1e-5
+    expected = sum(closed_form(prior)(loc, scale).values())
     torch.testing.assert_close(form.expected_log_prob(loc, scale), expected)
