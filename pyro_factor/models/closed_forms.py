@@ -7,7 +7,7 @@ Every function takes the guide's loc and scale, (..., N, F), and returns nats pe
 import functools
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -117,7 +117,7 @@ def closed_form(prior: Callable) -> ExpectedTerms | None:
         terms = REGISTRY.get(type(prior))
         return None if terms is None else functools.partial(terms, prior=prior)
     bound = prior if isinstance(prior, functools.partial) else functools.partial(prior)
-    terms = REGISTRY.get(bound.func)
+    terms = REGISTRY.get(bound.func) if isinstance(bound.func, Hashable) else None
     if terms is None:
         return None
     arguments = inspect.signature(bound.func).bind(0, *bound.args, **bound.keywords)

@@ -64,7 +64,7 @@ def refer_to(prior: Callable) -> PriorReference:
     """Record a prior so that `find_prior` finds it again, or as one that only Python holds."""
     if prior in _FOUND:
         return _FOUND[prior]
-    if type(prior) is gallery.LearnedFactored:
+    if type(prior) is gallery.LearnedFactored and prior.every == 1:
         return PriorReference("learned", prior.hyperparameters, None)
     arguments: dict[str, Any] = {}
     if isinstance(prior, functools.partial):

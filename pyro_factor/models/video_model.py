@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import pyro
+import torch
 from jaxtyping import Float
 from pyro import poutine
 from torch import Tensor, nn
@@ -44,12 +45,17 @@ class VideoModel(Registering):
         """
         check_videos(videos, self.images)
         num_videos, num_frames = videos.shape[:2]
-        sample = self.reader.sampler(num_frames, like=next(self.network("decoder").parameters()))
+        sample = self.reader.sampler(num_frames, like=self.like)
         with self.reader.clips(num_videos, num_frames):
             with poutine.scale(scale=self.beta):
                 h = sample()
             self.observe(videos, h)
         return h
+
+    @property
+    def like(self) -> Tensor:
+        """A tensor of the dtype and on the device of the codes that the decoder takes."""
+        return next(self.network("decoder").parameters(), torch.empty(0))
 
     def observe(
         self, videos: Videos, h: Float[Tensor, "*particles videos frames features"]

@@ -179,7 +179,7 @@ class VideoVAE(nn.Module):
         fits = len(shape) > 1 and 0 not in shape and shape[-1] == self.num_features
         require(fits, "h", shape, advice)
         require(h.is_floating_point(), "h", h.dtype, "give floats")
-        return self.images.mean(self.model.outputs(h))
+        return self.images.mean(self.model.outputs(h.to(self.model.like.dtype)))
 
     def smooth(
         self,
@@ -237,8 +237,8 @@ class VideoVAE(nn.Module):
     ) -> Float[Tensor, "videos frames features"]:
         """Draw codes of some clips from the prior."""
         num_frames = num_frames or self.num_frames
-        reader, like = self.model.reader, next(self.model.decoder.parameters())
-        sample = reader.sampler(num_frames, like)
+        reader = self.model.reader
+        sample = reader.sampler(num_frames, self.model.like)
         with poutine.block(), reader.clips(num_videos, num_frames):
             return sample()
 

@@ -9,9 +9,11 @@ import torch
 from small_runs import small_data, small_run, small_vae
 
 from pyro_factor import AnalyticKL_ELBO, VideoVAE, gallery, gaussian_form, priors
+from pyro_factor.config import FROM_PYTHON
 from pyro_factor.errors import InputError
 from pyro_factor.inference.trainer import Trainer
 from pyro_factor.models.closed_forms import closed_form
+from pyro_factor.models.prior_reference import refer_to
 from pyro_factor.models.thinned import thinned, thinned_pair
 
 PRIORS = {
@@ -123,3 +125,9 @@ def test_nothing_is_written_for_a_step_that_is_too_long(tmp_path):
     with pytest.raises(InputError, match="every: got 50"):
         small_run(tmp_path / "run", small_vae(), 1, every=50)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_thinned_prior_is_not_the_one_that_its_name_builds():
+    prior = gallery.LearnedFactored()
+    assert refer_to(prior).prior == "learned"
+    assert refer_to(prior.thinned(4)).prior == FROM_PYTHON

@@ -1,6 +1,7 @@
 """The pair of model and guide, as users and Pyro call it."""
 
 import functools
+from dataclasses import dataclass
 
 import example_priors as examples
 import pyro
@@ -10,7 +11,14 @@ from pyro import poutine
 from pyro.infer import MCMC, NUTS, SVI, Predictive, Trace_ELBO, TraceMeanField_ELBO
 from torch import nn
 
-from pyro_factor import InputError, NotGaussianPrior, VideoVAE, gaussian_form, priors
+from pyro_factor import (
+    AnalyticKL_ELBO,
+    InputError,
+    NotGaussianPrior,
+    VideoVAE,
+    gaussian_form,
+    priors,
+)
 from pyro_factor.models import GaussianConditional, InvalidPairError
 
 SMALL = {"image_shape": (1, 8, 8), "channels": (2, 4), "hidden": 8}
@@ -278,3 +286,38 @@ def test_the_latent_algebra_is_done_in_full_precision(videos, monkeypatch):
     with torch.autocast("cpu", torch.bfloat16):
         Trace_ELBO()(vae.model, vae.guide)(videos)
     assert autocast == [False, False]
+
+
+@dataclass
+class Unhashable:
+    """A prior that is a dataclass, and so has no hash."""
+
+    scale: float = 0.2
+
+    def __call__(self, num_frames):
+        return priors.slow(num_frames, temporal_scale=self.scale)
+
+
+def test_a_prior_without_a_hash(videos):
+    vae = small(Unhashable())
+    AnalyticKL_ELBO()(vae.model, vae.guide)(videos).backward()
+
+
+class Brightness(nn.Module):
+    """A decoder that has nothing to train."""
+
+    def forward(self, h):
+        return h.sum(-1)[:, None, None, None].expand(-1, 1, 8, 8)
+
+
+def test_a_decoder_without_parameters(videos):
+    vae = small(decoder=Brightness())
+    AnalyticKL_ELBO()(vae.model, vae.guide)(videos).backward()
+    assert vae.decode(vae.sample_prior(2)).shape == (2, 4, 1, 8, 8)
+
+
+def test_smoothed_codes_are_decoded(videos):
+    vae = small()
+    smoothed = vae.smooth(videos).loc
+    assert smoothed.dtype == torch.float64
+    assert vae.decode(smoothed).dtype == torch.float32
