@@ -96,7 +96,7 @@ class BouncingDigits(Described):
         free = self.image_size - DIGIT_SIZE
         corner = (free * bounce(start, velocity, self.num_frames)).round().long()
         videos = paste(images[chosen].float() / 255, corner, self.image_size)
-        return Clips(videos, labels[chosen], cell(corner, free), corner / max(free, 1))
+        return Clips(videos, labels[chosen], cell(corner, free), corner / max(free, 1), chosen)
 
     def _digits(self, device: torch.device) -> tuple[Tensor, Tensor]:
         root = None if self.root is None else str(self.root)

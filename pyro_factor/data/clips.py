@@ -21,12 +21,15 @@ class Clips:
             eighth of a turn, 0..7, (videos, frames).
         position: (y, x) in [0, 1] of the free range, or (sin, cos) of the azimuth,
             (videos, frames, 2).
+        item: What each video shows: the number of the digit's image, of the chair, or of the clip
+            that its window is cut from, (videos,). Videos of one item are not independent.
     """
 
     videos: Float[Tensor, "videos frames channels height width"]
     static: Int[Tensor, "videos"] | None = None
     temporal: Int[Tensor, "videos frames"] | None = None
     position: Float[Tensor, "videos frames 2"] | None = None
+    item: Int[Tensor, "videos"] | None = None
 
     def label(self, name: str) -> Tensor:
         """One of the labels, by its name.

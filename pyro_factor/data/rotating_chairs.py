@@ -148,4 +148,5 @@ class RotatingChairs(Described):
         sector = NUM_SECTORS * half_steps // (2 * self.num_azimuths)
         azimuth = math.pi * half_steps / self.num_azimuths
         videos = images[chair, step].unsqueeze(2).float() / 255
-        return Clips(videos, chair[:, 0], sector, torch.stack([azimuth.sin(), azimuth.cos()], -1))
+        position = torch.stack([azimuth.sin(), azimuth.cos()], -1)
+        return Clips(videos, chair[:, 0], sector, position, item=chair[:, 0])

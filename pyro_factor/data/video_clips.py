@@ -117,12 +117,13 @@ class VideoClips(Described):
         chosen = torch.randint(len(cut.clip), (num_videos,), generator=generator, device=device)
         steps = self.frame_step * torch.arange(self.num_frames, device=device)
         frames = cut.start[chosen][:, None] + steps
-        static, temporal, position = cut.labels
+        clip, (static, temporal, position) = cut.clip[chosen], cut.labels
         return Clips(
             cut.frames[frames].float() / 255,
-            None if static is None else static[cut.clip[chosen]],
+            None if static is None else static[clip],
             None if temporal is None else temporal[frames],
             None if position is None else position[frames],
+            clip,
         )
 
 

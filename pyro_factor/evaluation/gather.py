@@ -20,13 +20,15 @@ STREAMS = TRAIN_STREAM, TEST_STREAM = 0, 1
 class Gathered(NamedTuple):
     """Features of single frames, clip after clip, with the labels and positions they have.
 
-    `terms` are the means over clips of what was measured.
+    `item` is what each clip shows, see `Clips`; `terms` are the means over clips of what was
+    measured.
     """
 
     features: Float[np.ndarray, "frames features"]
     static: Int[np.ndarray, "frames"] | None
     temporal: Int[np.ndarray, "frames"] | None
     position: Float[np.ndarray, "frames places"] | None
+    item: Int[np.ndarray, "clips"] | None
     terms: dict[str, float]
 
     @property
@@ -62,7 +64,8 @@ def gather(
             the batch, for example those of the ELBO.
 
     Returns:
-        Features, labels and positions of all frames, and the mean terms per video.
+        Features, labels and positions of all frames, the items of clips, and the mean terms per
+        video.
     """
     parts, totals, count = [], dict[str, float](), 0
     for clips in batches:
@@ -73,6 +76,7 @@ def gather(
                 None if clips.static is None else clips.static.repeat_interleave(num_frames),
                 None if clips.temporal is None else clips.temporal.flatten(),
                 None if clips.position is None else clips.position.flatten(0, 1),
+                clips.item,
             ]
         )
         count += num_videos

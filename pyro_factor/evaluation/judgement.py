@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from ..track import Track, untracked
 from .bootstrap import bootstrap
@@ -17,10 +17,14 @@ from .scores import Accuracies, Hit, Hits, LabelAccuracies, rank, search, split_
 
 
 class Labelled(NamedTuple):
-    """Codes of frames, and what moves in each frame: its true position, where it is known."""
+    """Codes of frames, and what moves in each frame: its true position, where it is known.
+
+    `item` is what each clip shows, see `Clips`, where it is known and frames are in whole clips.
+    """
 
     codes: Codes
     position: Float[np.ndarray, "frames places"] | None
+    item: Int[np.ndarray, "clips"] | None = None
 
 
 CANDIDATES = 10  # splits that the slow RBF SVM judges, the best of the linear one
@@ -74,9 +78,10 @@ def _judge(
         accuracies,
         ceiling,
         float(told.mean()),
-        intervals=None if num_frames is None else bootstrap(hits, told, num_frames),
+        intervals=None if num_frames is None else bootstrap(hits, told, num_frames, test.item),
         split=split,
         leakage=leakage(accuracies, chance(test.codes), best),
+        items=None if test.item is None else len(np.unique(test.item)),
     )
 
 
@@ -88,12 +93,13 @@ def _ceiling(train: Labelled, test: Labelled, classifier: str) -> Accuracies:
         for label in ("static", "temporal")
     )
 
-    def truth(codes: Codes, position: np.ndarray | None) -> tuple[Codes, Split]:
+    def truth(part: Labelled) -> tuple[Codes, Split]:
+        codes, position = part.codes, part.position
         place = np.eye(temporal)[codes.temporal] if position is None else position
         true, split = true_codes(codes.static, codes.temporal, place, static)
         return replace(true, triples=codes.triples), split
 
-    (seen, split), (unseen, _) = truth(*train), truth(*test)
+    (seen, split), (unseen, _) = map(truth, parts)
     return split_accuracies(seen, unseen, split, classifier)
 
 

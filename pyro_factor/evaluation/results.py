@@ -26,9 +26,10 @@ class Judgement:
 
     `transfer` is its test accuracy on the static label, from the static features of a model with
     a split of its own, and from all features of any other (tables 2 and 3 of the paper).
-    `intervals` holds the 95% intervals over videos of the accuracies, by their names, of `transfer`
-    and of `d_score` (see `bootstrap`); `split` the split it judged. Both are None in the scores of
-    earlier versions, whose split is that of `Scores`.
+    `intervals` holds the 95% intervals of the accuracies, by their names, of `transfer` and of
+    `d_score` (see `bootstrap`); `items` says how many digits, chairs or clips of one's own they are
+    over, and is None where they are over videos, as in earlier versions; `split` is the split it
+    judged. It and the intervals may be None there too; the split is then that of `Scores`.
     """
 
     accuracies: Accuracies
@@ -37,6 +38,7 @@ class Judgement:
     intervals: dict[str, Interval] | None = None
     split: Split | None = None
     leakage: Leakage | None = None
+    items: Count | None = None
 
     def record(self) -> dict[str, Any]:
         """The judgement as JSON holds it, each set of accuracies with its D-score."""

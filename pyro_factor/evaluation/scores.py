@@ -70,6 +70,8 @@ class Hits(NamedTuple):
 def d_score(accuracies: Float[np.ndarray, "4 *shape"], num_frames: int) -> np.ndarray:
     """Eq. 19, √( Acc(Hs,ys)/Acc(Hs,yt) · Acc(Ht,yt)/Acc(Ht,ys) ), in the order of `Accuracies`."""
     static_static, static_temporal, temporal_static, temporal_temporal = accuracies
+    # The accuracy of one correct frame keeps D finite. It is no measure of how finely accuracies
+    # can be told apart: frames of one item are right and wrong together.
     least = 1 / num_frames
     static = static_static / np.maximum(static_temporal, least)
     temporal = temporal_temporal / np.maximum(temporal_static, least)

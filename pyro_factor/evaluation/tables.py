@@ -103,7 +103,14 @@ def _accuracies(scores: Scores, task: str, classifier: str, judged: Judgement) -
     asked = "" if task == FRAMES and not scores.beside else f", {task}"
     chosen = split_name(scores, judged)
     title = f"{CLASSIFIERS[classifier]}{asked}, {scores.clips_name}, {chosen}"
-    return Listing(title, ("accuracy", "codes [95% over videos]", "ceiling"), rows)
+    return Listing(title, ("accuracy", _over(judged), "ceiling"), rows)
+
+
+def _over(judged: Judgement) -> str:
+    """The heading of codes: what their intervals are over, if there are any."""
+    if judged.intervals is None:
+        return "codes"
+    return f"codes [95% over {'videos' if judged.items is None else f'{judged.items} items'}]"
 
 
 def _with_interval(value: float, judged: Judgement, name: str, digits: int) -> str:

@@ -42,7 +42,7 @@ def tasks(
     Raises:
         InputError: Clips too short for the order.
     """
-    seen, unseen = (Labelled(part.codes, part.position) for part in (train, test))
+    seen, unseen = (Labelled(part.codes, part.position, part.item) for part in (train, test))
     frames = Task(seen, unseen, num_frames)
     if temporal_task == "frame":
         return {FRAMES: frames}

@@ -116,6 +116,7 @@ def test_frames_are_the_librarys_images_at_the_labelled_azimuths(half_step):
     clips = data.batch(9, seeded())
     turn = steps(data, clips)
     assert (turn % 2 == half_step).all()
+    assert torch.equal(clips.item, clips.static)
     for video, chair, path in zip(clips.videos, clips.static, turn.tolist(), strict=True):
         expected = np.stack([data.library.images[chair, step // 2] for step in path])
         np.testing.assert_array_equal((255 * video[:, 0]).round().byte(), expected)

@@ -104,6 +104,7 @@ def test_labels_are_those_of_the_frames_drawn(root):
     clips = VideoClips(root, **SMALL, stride=1).batch(50, torch.Generator().manual_seed(0))
     shades = (255 * clips.videos[:, :, 0, 0, 0]).round().long()
     assert torch.equal(clips.static, shades[:, 0] // 20)
+    assert torch.equal(clips.item, clips.static + 1)  # of all names, that of the test part is first
     assert torch.equal(clips.temporal, shades % 20)
     y = clips.static[:, None] + clips.temporal / 20
     torch.testing.assert_close(clips.position, torch.stack([y, -clips.temporal], -1))

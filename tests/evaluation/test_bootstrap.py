@@ -44,6 +44,56 @@ def test_the_interval_of_the_d_score_covers_it():
     assert binomtest(covered, REPEATS, LEVEL - 0.02).pvalue > 1e-6
 
 
+def drawn_again(generator, num_items, clips=300):
+    """Hits of one-frame clips, each right or wrong as its item is, and the items of the clips."""
+    item = generator.integers(num_items, size=clips)
+    return Hits(*(generator.uniform(size=(4, num_items)) < 0.6)[:, item]), item
+
+
+@pytest.mark.parametrize("num_items", [10, 30])
+def test_intervals_cover_when_few_items_are_drawn_again_and_again(num_items):
+    generator, covered, widths = np.random.default_rng(6), [], []
+    for seed in range(REPEATS):
+        hits, item = drawn_again(generator, num_items)
+        options = {"replicates": 300, "seed": seed}
+        both = [bootstrap(hits, hits[0], 1, known, **options) for known in (item, None)]
+        covered.append([low <= 0.6 <= high for low, high in (each["transfer"] for each in both)])
+        widths.append([np.ptp(each["d_score"]) for each in both])
+    over_items, over_clips = np.mean(covered, 0)
+    assert over_items > 0.87  # percentiles of so few are a little narrow
+    assert over_clips < 0.6
+    of_items, of_clips = np.median(widths, 0)
+    assert of_items > 2 * of_clips
+
+
+def test_items_against_a_loop_over_replicates():
+    generator = np.random.default_rng(7)
+    hits, transfer = five(generator)
+    item = 3 * generator.integers(20, size=VIDEOS) - 5  # some number, of unequal counts
+    found = bootstrap(hits, transfer, FRAMES, item)
+    kinds, drawn = np.unique(item), {"static_temporal": [], "d_score": []}
+    for _ in range(2_000):
+        videos = [np.flatnonzero(item == kind) for kind in generator.choice(kinds, len(kinds))]
+        videos = np.concatenate(videos)
+        means = [hit.reshape(VIDEOS, FRAMES)[videos].mean() for hit in hits]
+        drawn["static_temporal"].append(means[1])
+        drawn["d_score"].append(d_score(np.array(means), VIDEOS * FRAMES))
+    for name, values in drawn.items():
+        expected = np.quantile(values, [0.025, 0.975])
+        assert found[name] == pytest.approx(expected, abs=0.1 * np.ptp(expected))
+
+
+def test_items_of_one_video_each_are_videos():
+    given = five(np.random.default_rng(8))
+    assert bootstrap(*given, FRAMES, np.arange(VIDEOS)) == bootstrap(*given, FRAMES)
+
+
+def test_a_single_item_has_no_intervals():
+    given = five(np.random.default_rng(9))
+    assert bootstrap(*given, FRAMES, np.full(VIDEOS, 4)) is None
+    assert bootstrap(*given, VIDEOS * FRAMES) is None
+
+
 def test_against_a_loop_over_replicates():
     hits, transfer = five(np.random.default_rng(2))
     found = bootstrap(hits, transfer, FRAMES, replicates=2_000)
@@ -76,5 +126,7 @@ def test_bad_input_is_named():
     given = five(np.random.default_rng(5))
     with pytest.raises(InputError, match="num_frames: got 7"):
         bootstrap(*given, 7)
+    with pytest.raises(InputError, match="item: got 3; give one for each of 150 videos"):
+        bootstrap(*given, FRAMES, np.arange(3))
     with pytest.raises(InputError, match="replicates: got 1"):
         bootstrap(*given, FRAMES, replicates=1)

@@ -14,6 +14,7 @@ from pyro_factor.data import BouncingDigits
 from pyro_factor.errors import InputError
 from pyro_factor.evaluation import Scores, Split, evaluate, score_tables, scores_path
 from pyro_factor.evaluation.gather import STREAMS, batches, evaluating, gather, stream
+from pyro_factor.evaluation.tables import score_listings
 
 
 def small(run, **changes):
@@ -129,6 +130,7 @@ def test_gathered_frames_keep_their_labels(run):
     assert (codes.features[:, :10].argmax(1) == codes.static).all()
     assert codes.features[:, 10:] == pytest.approx(position)
     assert codes.temporal.tolist() == clips.temporal.flatten().tolist()
+    assert found.item.tolist() == clips.item.tolist()
 
 
 @pytest.mark.parametrize("argument", ["num_frames", "clips", "batch_size"])
@@ -171,7 +173,7 @@ def test_scores_of_earlier_versions_still_read_and_print(run):
     record = json.loads(path.read_text())
     del record["metrics"]
     for name in ("linear", "rbf"):
-        for later in ("intervals", "split", "leakage"):
+        for later in ("intervals", "split", "leakage", "items"):
             del record[name][later]
     path.write_text(json.dumps(record))
     earlier = Scores.read(path)
@@ -179,6 +181,19 @@ def test_scores_of_earlier_versions_still_read_and_print(run):
     console = Console(width=80, file=StringIO())
     console.print(score_tables(earlier))
     assert f"{scores.linear.accuracies.d_score:.2f}" in console.file.getvalue()
+    assert "95%" not in console.file.getvalue()
+
+
+def test_tables_say_what_intervals_are_over(run):
+    scores, path = small(run), scores_path(run.folder)
+    _, (_, codes, _), _ = score_listings(scores)[0]
+    assert codes == f"codes [95% over {scores.linear.items} items]"
+    record = json.loads(path.read_text())
+    for name in ("linear", "rbf"):
+        del record[name]["items"]  # as earlier versions wrote them: over videos
+    path.write_text(json.dumps(record))
+    _, (_, codes, _), _ = score_listings(Scores.read(path))[0]
+    assert codes == "codes [95% over videos]"
 
 
 def test_the_rbf_svm_judges_the_linear_ones_best_splits(baseline):

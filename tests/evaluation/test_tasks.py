@@ -10,7 +10,7 @@ from pyro_factor.evaluation.judgement import judge_all
 from pyro_factor.evaluation.single_label import tell_single
 from pyro_factor.evaluation.tasks import FRAMES, MIXED, ORDER, tasks
 
-FRAMES_OF_A_CLIP = 8
+FRAMES_OF_A_CLIP, ITEMS = 8, 7
 
 
 def gathered(seed, clips=40):
@@ -20,7 +20,8 @@ def gathered(seed, clips=40):
     temporal = generator.integers(3, size=clips * FRAMES_OF_A_CLIP)
     angle = 2 * np.pi * temporal / 3
     position = np.stack([np.sin(angle), np.cos(angle)], -1)
-    return Gathered(np.hstack([np.eye(3)[static], position]), static, temporal, position, {})
+    features = np.hstack([np.eye(3)[static], position])
+    return Gathered(features, static, temporal, position, np.arange(clips) % ITEMS, {})
 
 
 def test_the_first_task_is_that_of_the_data_set():
@@ -52,7 +53,17 @@ def test_frames_that_are_in_no_clips_have_no_intervals():
     for name, task in found.items():
         for judged in judge_all(*task, split).values():
             assert (judged.intervals is None) == (name == MIXED)
+            assert judged.items == (None if name == MIXED else ITEMS)
             assert judged.accuracies.static_static == 1
+
+
+def test_clips_of_one_item_have_no_intervals_and_those_of_unknown_items_have():
+    split = [Split([0, 1, 2], [3, 4])]
+    for item, items, some in ((np.zeros(40, int), 1, False), (None, None, True)):
+        test = gathered(1)._replace(item=item)
+        (task,) = tasks("frame", gathered(0), test, FRAMES_OF_A_CLIP, 0).values()
+        for judged in judge_all(*task, split).values():
+            assert (judged.items, judged.intervals is not None) == (items, some)
 
 
 def test_an_unknown_position_has_its_label_for_a_ceiling():
