@@ -147,8 +147,9 @@ def _cut(data: VideoClips, device: torch.device) -> _Cut:
         frames = read_footage(*given, device).frames
         return _Cut(frames, clip.to(device), start.to(device), moved, skipped)
     footage = read_footage(*given, device)
-    numbers = split_clips(footage.names)[data.split]
-    few = f"it has no such clip; give {LEAST} clips or more, or folders {', '.join(SPLITS)}"
+    numbers = split_clips(footage.names, footage.file is not None)[data.split]
+    parts = f"folders or files {', '.join(SPLITS)}"
+    few = f"it has no such clip; give {LEAST} clips or more, or {parts}"
     require(len(numbers) > 0, "split", data.split, few)
     lengths, apart = footage.lengths[numbers], data.stride or data.num_frames * data.frame_step
     within, start = windows(lengths, data.num_frames, data.frame_step, apart)

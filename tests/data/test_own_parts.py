@@ -21,7 +21,7 @@ def parts(names):
 
 @given(names_of_clips)
 def test_every_clip_is_in_one_part_and_none_is_empty(names):
-    names = [name for name in names if name not in SPLITS]
+    names = [name for name in names if name.lower() not in SPLITS]
     split = parts(names)
     assert tuple(split) == SPLITS
     assert sorted(chain(*split.values())) == sorted(names)
@@ -65,6 +65,19 @@ def test_folders_called_like_parts_are_the_parts():
     assert parts(names) == {"train": ["train/a", "train/c/d"], "validation": [], "test": ["test/b"]}
     assert list(outside(names)) == ["testing", "e/test/f"]
     assert not outside(["testing", "e/test/f"])
+
+
+def test_files_and_capitals_are_parts_too():
+    names = ["Train/a", "TEST.NPY/0", "validation.npz/b/1", "test.mp4", "test.old/c", "d/train.npy"]
+    expected = {"train": names[:1], "validation": names[2:3], "test": [names[1], names[3]]}
+    assert parts(names) == expected
+    assert list(outside(names)) == names[4:]
+
+
+def test_a_single_file_is_divided_whatever_it_is_called():
+    names = [f"test.npy/{i}" for i in range(40)]
+    assert split_clips(names)["train"] == []
+    assert all(split_clips(names, one_file=True).values())
 
 
 @given(

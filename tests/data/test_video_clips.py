@@ -168,8 +168,19 @@ def test_two_clips_make_one_part(tmp_path):
 def test_clips_outside_the_folders_of_parts_are_left_out(root, capsys):
     np.save(root / "stray.npy", numbered(0, 5))
     data = VideoClips(root, **SMALL)
-    assert "stray.npy: outside the folders train, validation, test" in capsys.readouterr().err
+    assert "stray.npy: outside the folders or files train, " in capsys.readouterr().err
     assert [skipped.name for skipped in data.skipped] == ["stray.npy"]
+
+
+def test_files_called_like_parts_are_not_mixed(tmp_path):
+    np.save(tmp_path / "train.npy", np.stack([numbered(clip, 5) for clip in range(6)]))
+    np.save(tmp_path / "Test.npy", np.stack([numbered(clip, 5) for clip in range(6, 10)]))
+    data = VideoClips(tmp_path, **SMALL)
+    assert {clip for clip, *_ in seen(data)} == set(range(6))
+    assert {clip for clip, *_ in seen(data.replace(split="test"))} == set(range(6, 10))
+    alone = VideoClips(tmp_path / "train.npy", **SMALL)
+    assert alone.contents["clips"] == 4
+    assert alone.replace(split="test").contents["clips"] == 1
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -42,12 +42,14 @@ class Footage:
         names: What each clip is called.
         lengths: Its number of frames, (clips,).
         skipped: What could not be read, and why.
+        file: What the root is called where it is a single file.
     """
 
     frames: UInt8[Tensor, "frames channels size size"]
     names: tuple[str, ...]
     lengths: Int[Tensor, "clips"]
     skipped: tuple[Skipped, ...]
+    file: str | None = None
 
 
 @lru_cache(maxsize=4)  # one that is looked at, on two devices, and another
@@ -73,7 +75,7 @@ def read_footage(
     """
     if device.type != "cpu":
         read = read_footage(root, layout, image_size, channels, torch.device("cpu"))
-        return Footage(read.frames.to(device), read.names, read.lengths, read.skipped)
+        return replace(read, frames=read.frames.to(device))
     require(Path(root).exists(), "data-root", root, "no such file or folder")
     entries = find_clips(Path(root), layout)
     known = " ".join(sorted(ARRAYS | pictures.SUFFIXES | movies.SUFFIXES))
@@ -87,7 +89,8 @@ def read_footage(
     said = f"{root}: {len(clips):,} clips, of {shortest:,} to {longest:,} frames"
     print(said, file=sys.stderr)
     say_skipped(root, skipped)
-    return Footage(torch.cat([*clips.values()]), (*clips,), lengths, (*skipped,))
+    file = entries[0].name if Path(root).is_file() else None
+    return Footage(torch.cat([*clips.values()]), (*clips,), lengths, (*skipped,), file)
 
 
 def say_skipped(root: str, skipped: Iterable[Skipped]) -> None:

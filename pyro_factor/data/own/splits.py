@@ -3,28 +3,32 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 from ..digits import SPLITS
+from . import movies
+from .listing import ARRAYS
 
 PART = 0.1  # of the clips for the test, and as many for validation
 LEAST = 3  # clips of which each part gets one
 
 
-def split_clips(names: Sequence[str]) -> dict[str, list[int]]:
+def split_clips(names: Sequence[str], one_file: bool = False) -> dict[str, list[int]]:
     """Divide clips into the parts of `SPLITS`.
 
-    A clip in a folder called like a part is in this part. Without such folders, a hash of its name
+    A clip in a folder or file called like a part is in this part. Without one, a hash of its name
     gives each clip a place in [0, 1): below 0.1 it is for the test, below 0.2 for validation. So a
     clip stays in its part as others come and go. Where that leaves a part empty, the clips whose
     places are next fill it, if there are three clips or more; fewer are all for training.
 
     Args:
         names: Clips' paths from the root.
+        one_file: They are of a single file, which is divided whatever it is called.
 
     Returns:
         For each part the numbers of its clips, in order.
     """
-    if any(_part(name) in SPLITS for name in names):
+    if not one_file and any(_part(name) in SPLITS for name in names):
         return {part: [i for i, n in enumerate(names) if _part(n) == part] for part in SPLITS}
     places = [_place(name) for name in names]
     ranked = sorted(range(len(names)), key=places.__getitem__)
@@ -38,15 +42,17 @@ def split_clips(names: Sequence[str]) -> dict[str, list[int]]:
 
 
 def outside(names: Sequence[str]) -> dict[str, str]:
-    """Clips that are in no part, where there is a folder called like one; and that reason."""
+    """Clips that are in no part, where a folder or file is called like one; and that reason."""
     if not any(_part(name) in SPLITS for name in names):
         return {}
-    reason = f"outside the folders {', '.join(SPLITS)}, one of which is there"
+    reason = f"outside the folders or files {', '.join(SPLITS)}, one of which is there"
     return {name: reason for name in names if _part(name) not in SPLITS}
 
 
 def _part(name: str) -> str:
-    return name.split("/", 1)[0]
+    """What the folder or file in the root is called, in small letters and without a suffix."""
+    top = PurePosixPath(name.split("/", 1)[0].lower())
+    return top.stem if top.suffix in ARRAYS | movies.SUFFIXES else top.name
 
 
 def _place(name: str) -> float:
