@@ -57,7 +57,7 @@ def test_chairs_are_trained_on_scored_and_drawn(tmp_path):
     written = [Path("run", name) for name in ("scores.json", "decoded.json")]
     before = [path.read_bytes() for path in written]
 
-    write_meshes(tmp_path / "meshes")
+    write_meshes(tmp_path / "meshes", 10)  # enough to test on, too few to train on
     evaluate("--chairs-root", "meshes")
     other = Scores.read(Path("run/scores-of-meshes.json"))
     assert other.other_data == "meshes"

@@ -9,7 +9,7 @@ import torch
 
 from ..errors import require
 from .chairs.camera import Views
-from .chairs.collection import Collection, load_images, load_split
+from .chairs.collection import LEAST, Collection, load_images, load_split
 from .chairs.library import Library
 from .clips import Clips
 from .described import Described
@@ -51,7 +51,7 @@ class RotatingChairs(Described):
         facing: The axis that a mesh's sitter looks along; the layout's unless given.
 
     Raises:
-        InputError: An argument out of its range, no such folder, or too few meshes in it.
+        InputError: An argument out of its range, no such folder, or too few meshes to test on.
     """
 
     source: str = "chairs"
@@ -99,7 +99,7 @@ class RotatingChairs(Described):
         """The split's images, the names of its chairs, and what was skipped.
 
         Raises:
-            InputError: Too few usable meshes, or the libraries that render are missing.
+            InputError: Too few usable meshes to test on, or the libraries that render are missing.
             StorageError: The cache can't be written to.
         """
         return load_split(self.collection, self.split, self.views)
@@ -132,11 +132,13 @@ class RotatingChairs(Described):
             in, position the azimuth's (sin, cos).
 
         Raises:
-            InputError: `num_videos` is below 1, or what `library` raises.
+            InputError: `num_videos` is below 1, a split without chairs, or what `library` raises.
         """
         require(num_videos >= 1, "num_videos", num_videos, "give at least 1")
         device = generator.device
         images = load_images(self.collection, self.split, self.views, device)
+        advice = f"its {self.split} split is empty; give {LEAST[self.split]} usable meshes or more"
+        require(len(images) > 0, "chairs_root", self.root, advice)
 
         def draw(high: int) -> torch.Tensor:
             return torch.randint(high, (num_videos, 1), generator=generator, device=device)

@@ -59,18 +59,23 @@ class Collection:
         return [GeneratedChair(self.seed, index) for index in range(self.num_chairs or 0)]
 
     def check(self, split: str) -> None:
-        """Raise `InputError` if there is no such folder, or not enough in it for a split."""
+        """Raise `InputError` if there is no such folder, or not enough in it to test on.
+
+        Other splits of a folder may be empty: a model of generated chairs is tested on it alone.
+        """
         least = LEAST[split]
         enough = self.num_chairs is None or self.num_chairs >= least
         require(enough, "num_chairs", self.num_chairs, f"give at least {least}")
         count = len(self.chairs())
-        self._hold(count >= least, f"{count} meshes", split, least)
+        self._hold(count >= HELD_OUT, f"{count} meshes")
 
     def load(self, split: str, views: Views) -> Library:
         """The chairs of a split alone, rendered unless they are in the cache.
 
+        A folder of fewer than 12 usable meshes may have none to train or validate on.
+
         Raises:
-            InputError: Too few usable meshes, or the libraries that render are missing.
+            InputError: Too few usable meshes to test on, or the libraries that render are missing.
             StorageError: The cache can't be written to.
         """
         chairs = self.chairs()
@@ -79,13 +84,12 @@ class Collection:
         start, stop = bounds.get(split, (validated, len(chairs)))
         library = load_chairs(chairs, views, stop)
         self._tell(library)
-        least = HELD_OUT if split == "test" else start + 1
         found = f"{len(library.names)} usable meshes and {len(library.skipped)} others"
-        self._hold(len(library.names) >= least, found, split, least)
+        self._hold(len(library.names) >= HELD_OUT, found)
         return Library(library.images[start:], library.names[start:], library.skipped)
 
-    def _hold(self, enough: bool, found: str, split: str, least: int) -> None:
-        advice = f"it has {found}, and the {split} split needs {least}: {HELD_OUT} are to test on"
+    def _hold(self, enough: bool, found: str) -> None:
+        advice = f"it has {found}, and the test split needs {HELD_OUT}"
         require(enough, "chairs_root", self.root, advice)
 
     def _tell(self, library: Library) -> None:
