@@ -78,7 +78,7 @@ def test_generated_chairs_don_t_become_a_folders(tmp_path, capsys):
 
 def write_clips(folder, labels):
     """Nine colour clips; who is in them, and where, as a CSV of some columns."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     np.save(folder / "clips.npy", np.stack([moving(frames=12, seed=n) for n in range(9)]))
     known = {
         "static": lambda n, t: "AB"[n % 2],
@@ -140,3 +140,23 @@ def test_the_contents_are_tabled_and_drawn(capsys, words, rows):
     said = capsys.readouterr().out
     assert all(row in said for row in rows)
     assert Path("sheet.png").stat().st_size > 1000
+
+
+def test_an_empty_part_is_listed_but_not_drawn(tmp_path, capsys):
+    write_clips(tmp_path / "clips/test", ())
+    words = [
+        "data",
+        "--dataset",
+        "clips",
+        "--data-root",
+        "clips",
+        "--image-size",
+        16,
+        "--frames",
+        4,
+    ]
+    assert command(*words, "--sheet", "sheet.png") == 0
+    said = capsys.readouterr().out
+    assert all(row in said for row in ("│ train      │     0 │", "│ test       │     9 │"))
+    assert command(*words, "--sheet", "sheet.png", "--split", "validation") == 2
+    assert "split: got 'validation'; it has no such clip" in capsys.readouterr().err

@@ -85,7 +85,7 @@ class VideoClips(Described):
 
     @property
     def contents(self) -> dict[str, int]:
-        """How many clips and windows this part has."""
+        """How many clips and windows this part has; none of either where it is empty."""
         clip = _cut(self, torch.device("cpu")).clip
         return {"clips": len(clip.unique()), "windows": len(clip)}
 
@@ -95,8 +95,15 @@ class VideoClips(Described):
         return _cut(self, torch.device("cpu")).skipped
 
     def scoring(self, split: str) -> tuple["VideoClips", "VideoClips"]:
-        """Classifiers are fitted on training clips and scored on those of a split."""
-        return self.replace(split="train"), self.replace(split=split)
+        """Classifiers are fitted on training clips and scored on those of a split.
+
+        Raises:
+            InputError: One of the two parts has no clips.
+        """
+        fitted, scored = self.replace(split="train"), self.replace(split=split)
+        for part in (fitted, scored):
+            part._refuse_empty()
+        return fitted, scored
 
     def batch(self, num_videos: int, generator: torch.Generator) -> Clips:
         """Draw windows, each as likely as any other, on the generator's device.
@@ -110,10 +117,11 @@ class VideoClips(Described):
             labels that there are.
 
         Raises:
-            InputError: `num_videos` is below 1.
+            InputError: `num_videos` is below 1, or this part has no clips.
         """
         require(num_videos >= 1, "num_videos", num_videos, "give at least 1")
         cut, device = _cut(self, generator.device), generator.device
+        self._refuse_empty()
         chosen = torch.randint(len(cut.clip), (num_videos,), generator=generator, device=device)
         steps = self.frame_step * torch.arange(self.num_frames, device=device)
         frames = cut.start[chosen][:, None] + steps
@@ -125,6 +133,12 @@ class VideoClips(Described):
             None if position is None else position[frames],
             clip,
         )
+
+    def _refuse_empty(self) -> None:
+        parts = f"folders or files {', '.join(SPLITS)}"
+        advice = f"it has no such clip; give {LEAST} clips or more, or {parts}"
+        found = len(_cut(self, torch.device("cpu")).clip)
+        require(found > 0, "split", self.split, advice)
 
 
 class _Cut(NamedTuple):
@@ -148,17 +162,15 @@ def _cut(data: VideoClips, device: torch.device) -> _Cut:
         return _Cut(frames, clip.to(device), start.to(device), moved, skipped)
     footage = read_footage(*given, device)
     numbers = split_clips(footage.names, footage.file is not None)[data.split]
-    parts = f"folders or files {', '.join(SPLITS)}"
-    few = f"it has no such clip; give {LEAST} clips or more, or {parts}"
-    require(len(numbers) > 0, "split", data.split, few)
     lengths, apart = footage.lengths[numbers], data.stride or data.num_frames * data.frame_step
     within, start = windows(lengths, data.num_frames, data.frame_step, apart)
     short = _short(footage, numbers, span(data.num_frames, data.frame_step))
-    longest = int(lengths.max())
-    advice = f"the longest {data.split} clip has {longest} frames; give fewer, or longer clips"
-    require(len(start) > 0, "num_frames", data.num_frames, advice)
+    if numbers:  # else the part is empty, which is no matter until clips are drawn
+        longest = int(lengths.max())
+        advice = f"the longest {data.split} clip has {longest} frames; give fewer, or longer clips"
+        require(len(start) > 0, "num_frames", data.num_frames, advice)
     say_skipped(str(data.root), short)
-    clip = torch.tensor(numbers)[within]
+    clip = torch.tensor(numbers, dtype=torch.long)[within]
     before = footage.lengths.cumsum(0) - footage.lengths
     labels = _labels(data, footage)
     return _Cut(footage.frames, clip, before[clip] + start, labels, footage.skipped + short)

@@ -161,8 +161,13 @@ def test_two_clips_make_one_part(tmp_path):
     for clip in range(2):
         np.save(tmp_path / f"{clip}.npy", numbered(clip, 5))
     data = VideoClips(tmp_path, **SMALL)
-    with pytest.raises(InputError, match="split: got 'test'; it has no such clip; give 3 clips"):
-        data.replace(split="test")
+    assert data.contents == {"clips": 2, "windows": 2}
+    test = data.replace(split="test")
+    assert test.contents == {"clips": 0, "windows": 0}
+    assert not test.skipped
+    for use in (lambda: test.batch(1, torch.Generator()), lambda: data.scoring("test")):
+        with pytest.raises(InputError, match="split: got 'test'; it has no such clip; give 3"):
+            use()
 
 
 def test_clips_outside_the_folders_of_parts_are_left_out(root, capsys):
