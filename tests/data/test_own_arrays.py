@@ -148,6 +148,19 @@ def test_other_dtypes_are_refused(path, dtype):
     assert "save uint8, or floats in [0, 1]" in reason(path)
 
 
+def test_masks_of_0_and_1_are_refused_as_bytes_only(path, colour):
+    masks = (colour[..., 0] > 128).astype(np.uint8)
+    for array in (masks, masks[0]):
+        np.save(path, array)
+        assert "bytes of 0 and 1, which are all but black; multiply them by 255" in reason(path)
+    for name, array in {"byte": 255 * masks, "float": masks.astype(np.float32)}.items():
+        np.save(path.with_name(f"{name}.npy"), array)
+        found = clips(read(path.with_name(f"{name}.npy")))
+        np.testing.assert_array_equal(np.stack([*found.values()])[:, :, 0], 255 * masks)
+    np.save(path.with_name("black.npy"), np.zeros_like(masks))
+    assert not read(path.with_name("black.npy")).frames.any()
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.01, 1.5, 255.0])
 def test_floats_outside_the_unit_interval_are_left_out(tmp_path, path, value, capsys):
     videos = np.full((3, 4, 8, 8), 0.5)

@@ -33,14 +33,16 @@ def read_arrays(path: Path, name: str, layout: str | None) -> Iterator[tuple[str
         The name of a clip and its frames.
 
     Raises:
-        Unusable: A damaged file, objects, another dtype or shape, or frames that seem to come first
-            where nobody said so.
+        Unusable: A damaged file, objects, another dtype or shape, bytes no larger than 1, or frames
+            that seem to come first where nobody said so.
     """
     for key, array in _arrays(path):
         own = f"{name}/{key}" if key else name
         if array.dtype != np.uint8 and array.dtype.kind != "f":
             raise Unusable(f"dtype {array.dtype}; save uint8, or floats in [0, 1]")
         channels = _with_channels(array)
+        if array.dtype == np.uint8 and _is_mask(array):
+            raise Unusable("bytes of 0 and 1, which are all but black; multiply them by 255")
         if channels.ndim == 4:
             yield own, _chunks(channels)
         else:
@@ -61,6 +63,16 @@ def _arrays(path: Path) -> Iterator[tuple[str, np.ndarray]]:
                     yield key, array
     except BROKEN as error:
         raise Unusable(f"it can't be read ({error})") from error
+
+
+def _is_mask(array: np.ndarray) -> bool:
+    """Whether the largest value is 1; at the first that is larger, the rest isn't read."""
+    largest = 0
+    for part in array:
+        largest = max(largest, int(part.max(initial=0)))
+        if largest > 1:
+            break
+    return largest == 1
 
 
 def _with_channels(array: np.ndarray) -> np.ndarray:
