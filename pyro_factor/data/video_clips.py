@@ -42,7 +42,8 @@ class VideoClips(Described):
         stride: Steps in the clip from one window to the next; unless given, they do not overlap.
         layout: Which axis of an array comes first, "videos-first" or "frames-first"; unless given,
             videos, and frames in Moving MNIST's file.
-        labels: A CSV file; `labels.csv` in the root, if it is there, unless given.
+        labels: A CSV file; `labels.csv` in the root, or beside it if that is a file, where it is
+            there, unless given.
 
     Raises:
         InputError: An argument out of its range, files that can't be used, wrong labels.
@@ -186,6 +187,7 @@ def _short(footage: Footage, numbers: Sequence[int], least: int) -> tuple[Skippe
 
 
 def _labels(data: VideoClips, footage: Footage) -> Labels:
-    beside = Path(str(data.root)) / LABELS
+    root = Path(str(data.root))
+    beside = (root if footage.file is None else root.parent) / LABELS
     path = data.labels or (beside if beside.is_file() else None)
     return Labels() if path is None else read_labels(str(path), footage)

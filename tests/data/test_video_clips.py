@@ -123,6 +123,18 @@ def test_without_labels_there_are_none_and_a_file_elsewhere_may_be_given(root, t
         VideoClips(root, **SMALL, labels=root / "nowhere.csv")
 
 
+def test_labels_beside_a_single_file_are_read(tmp_path):
+    for name in ("a.npy", "b.npy"):
+        np.save(tmp_path / name, np.stack([numbered(clip, 5) for clip in range(4)]))
+    rows = [f"{name}/{clip},{name}{clip}" for name in ("a.npy", "b.npy") for clip in range(4)]
+    (tmp_path / "labels.csv").write_text("\n".join(["clip,static", *rows]))
+    clips = VideoClips(tmp_path / "b.npy", **SMALL).batch(20, torch.Generator().manual_seed(0))
+    assert torch.equal(clips.static, (255 * clips.videos[:, 0, 0, 0, 0]).round().long() // 20)
+    (tmp_path / "more.csv").write_text("\n".join(["clip,static", *rows, "b.npy/4,x"]))
+    with pytest.raises(InputError, match=r"line 10: there is no clip 'b\.npy/4'"):
+        VideoClips(tmp_path / "b.npy", **SMALL, labels=tmp_path / "more.csv")
+
+
 def test_settings_make_the_same_clips_again(root, monkeypatch):
     monkeypatch.chdir(root.parent)
     data = VideoClips(root.name, **SMALL, stride=2, image_channels=3)

@@ -39,7 +39,8 @@ class Table:
 def read_table(path: str, footage: Footage) -> Table:
     """Read a file and find the clip and the frame of every row; each has one row.
 
-    Rows of clips that are left out of the footage are passed over.
+    Rows of clips that are left out of the footage are passed over, and those of other files where
+    it is of a single one.
 
     Raises:
         InputError: Names the file, the line and what to do.
@@ -51,12 +52,11 @@ def read_table(path: str, footage: Footage) -> Table:
     counts = footage.lengths.tolist() if "frame" in columns else [1] * len(footage.names)
     found: list[list[Row | None]] = [[None] * count for count in counts]
     numbers = {name: number for number, name in enumerate(footage.names)}
-    left_out = tuple(skipped.name for skipped in footage.skipped)
     for row in rows:
         name = composed(row.cells["clip"])
         if name in numbers:
             _place(path, row, found[numbers[name]])
-        elif not any(name == each or name.startswith(f"{each}/") for each in left_out):
+        elif not _passed_over(name, footage):
             some = ", ".join(map(repr, footage.names[:2]))
             fail(path, row.line, f"there is no clip {name!r}", f"clips are called {some}, ...")
     return Table(path, columns, _complete(path, footage.names, found))
@@ -110,6 +110,13 @@ def _place(path: str, row: Row, rows: list[Row | None]) -> None:
     if before := rows[frame]:
         fail(path, row.line, f"the same clip and frame as line {before.line}", "remove one of them")
     rows[frame] = row
+
+
+def _passed_over(name: str, footage: Footage) -> bool:
+    """Whether a clip is left out, or in another file than the only one that was read."""
+    elsewhere = footage.file not in {None, name.split("/", 1)[0]}
+    left_out = (skipped.name for skipped in footage.skipped)
+    return elsewhere or any(name == each or name.startswith(f"{each}/") for each in left_out)
 
 
 def _complete(path: str, names: tuple[str, ...], found: list[list[Row | None]]) -> list[list[Row]]:
