@@ -130,9 +130,19 @@ def describe(vae: VideoVAE, data: VideoData, training: dict[str, Any]) -> Config
 
 
 def build_data(config: Config, root: str | Path | None = None) -> VideoData:
-    """Build the training clips that a configuration describes, from another folder if given."""
-    moved = {} if root is None else {"root": root}
-    return open_data(config.data.model_dump() | moved)
+    """Build the training clips that a configuration describes, from another folder if given.
+
+    A file of labels that lay in the old folder is looked for in the other.
+    """
+    settings = config.data.model_dump()
+    return open_data(settings if root is None else _moved(settings, Path(root)))
+
+
+def _moved(settings: dict[str, Any], root: Path) -> dict[str, Any]:
+    before, labels = settings["root"], settings.get("labels")
+    if before and labels and Path(labels).is_relative_to(before):
+        settings |= {"labels": str(root / Path(labels).relative_to(before))}
+    return settings | {"root": root}
 
 
 def config_path(folder: Path) -> Path:

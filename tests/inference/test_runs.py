@@ -1,16 +1,19 @@
 import sys
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
+from own_clips import moving
 from small_runs import small_data, small_run, small_vae
 from torch import nn
 
 import pyro_factor.models.priors as built_in
-from pyro_factor.config import FROM_PYTHON
-from pyro_factor.data import BouncingDigits
+from pyro_factor.config import FROM_PYTHON, make_config
+from pyro_factor.data import BouncingDigits, VideoClips
 from pyro_factor.errors import InputError
 from pyro_factor.inference import load, load_run
+from pyro_factor.inference.runs import build_data
 from pyro_factor.models import gallery
 from pyro_factor.models.prior_reference import find_prior, refer_to
 
@@ -62,6 +65,23 @@ def test_a_run_finds_its_data_where_they_are_now(tmp_path):
     (tmp_path / "moved").mkdir()
     data = load_run(tmp_path / "run", data_root=tmp_path / "moved").data
     assert data == small_data().replace(root=str(tmp_path / "moved"))
+
+
+def test_labels_move_with_the_clips_that_they_lie_among(tmp_path):
+    old, new, elsewhere = tmp_path / "old", tmp_path / "new", tmp_path / "elsewhere.csv"
+    (old / "known").mkdir(parents=True)
+    np.save(old / "clips.npy", np.stack([moving(seed=seed) for seed in range(3)]))
+    rows = "clip,static\nclips.npy/0,b\nclips.npy/1,b\nclips.npy/2,a\n"
+    for path in (old / "known/who.csv", elsewhere):
+        path.write_text(rows)
+    runs = [
+        make_config(VideoClips(old, num_frames=4, labels=path).settings, {}, {})
+        for path in (old / "known/who.csv", elsewhere)
+    ]
+    old.rename(new)
+    found = [build_data(config, new) for config in runs]
+    assert [data.root for data in found] == [str(new), str(new)]
+    assert [data.labels for data in found] == [str(new / "known/who.csv"), str(elsewhere)]
 
 
 def test_a_model_loads_without_its_data(tmp_path, monkeypatch):
