@@ -17,9 +17,10 @@ def split_clips(names: Sequence[str], one_file: bool = False) -> dict[str, list[
     """Divide clips into the parts of `SPLITS`.
 
     A clip in a folder or file called like a part is in this part. Without one, a hash of its name
-    gives each clip a place in [0, 1): below 0.1 it is for the test, below 0.2 for validation. So a
-    clip stays in its part as others come and go. Where that leaves a part empty, the clips whose
-    places are next fill it, if there are three clips or more; fewer are all for training.
+    gives each clip a place in [0, 1): below 0.1 it is for the test, below 0.2 for validation. Where
+    that leaves a part empty, the clips whose places are next fill it, if there are three clips or
+    more; fewer are all for training. So a clip stays in its part as others come and go, but for
+    these two exceptions, which befall sets of a few dozen clips or fewer.
 
     Args:
         names: Clips' paths from the root.
