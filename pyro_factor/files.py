@@ -19,7 +19,7 @@ ADVICE = {
     errno.EEXIST: "a part of the path is a file; choose another folder",
     errno.EISDIR: "it is a folder; move it away",
 }
-TEMPORARY = "tmp"
+TEMPORARY, LOCK = "tmp", ".lock"
 
 
 def user_cache() -> Path:
@@ -66,7 +66,7 @@ def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
     """Be the only process that writes to a folder, which is made if it is absent.
 
     The lock is the operating system's: it ends with the process, however that ends. What a killed
-    writer left half-written is cleared away.
+    writer left half-written is cleared away, but for folders within that have a lock of their own.
 
     Args:
         folder: The folder.
@@ -80,7 +80,7 @@ def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
 
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
+        lock = FileLock(folder / LOCK)
         try:
             lock.acquire(timeout=patience)
         except Timeout:
@@ -90,8 +90,10 @@ def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
             ) from None
     try:
         with explained(folder):
-            for left in folder.glob(f".*.{TEMPORARY}"):
-                left.unlink(missing_ok=True)
+            for left in folder.rglob(f".*.{TEMPORARY}"):
+                others = left.parent != folder and (left.parent / LOCK).exists()
+                if not others:
+                    left.unlink(missing_ok=True)
         yield
     finally:
         lock.release()

@@ -231,8 +231,13 @@ def test_a_lock_and_what_is_half_written_end_with_the_process(tmp_path):
         process.communicate()
     (folder / ".other.123.tmp").touch()
     (folder / "kept.tmp").touch()
+    for name in ("own", "another"):
+        (folder / name).mkdir()
+        (folder / name / ".half.123.tmp").touch()
+    (folder / "another/.lock").touch()
     with locked(folder):
-        assert contents(folder).keys() - {".lock"} == {"kept.tmp"}
+        left = {path.relative_to(folder).as_posix() for path in folder.rglob("*.tmp")}
+        assert left == {"kept.tmp", "another/.half.123.tmp"}
 
 
 def test_a_second_call_is_refused_until_the_first_ends(tmp_path):

@@ -58,10 +58,10 @@ class Session:
         if checkpoint is not None:  # before a longer run drops the unfinished row of a shorter one
             write_config(config_path(folder), config)
         self.metrics = Metrics(metrics_path(folder), self.config.log_every, self.saved, pending)
+        self._keep()
         if checkpoint is None:
             self.save()  # before the configuration, which makes the folder a run
             write_config(config_path(folder), config)
-            self._keep()
         self.whole = True  # whether weights and metrics are of one iteration
 
     def run(self, show: bool) -> None:
@@ -105,9 +105,9 @@ class Session:
             # a row before the checkpoint that counts on it; nobody would come back for the last
             if last or done % self.config.log_every == 0:
                 self._log(progress, iteration)
+            self._keep()  # before the checkpoint, after which nobody would come back for them
             if last or done % self.config.checkpoint_every == 0:
                 self.save()
-            self._keep()
             if interrupted() and not last:
                 raise KeyboardInterrupt
             if time.monotonic() - self.began > self.max_seconds and not last:

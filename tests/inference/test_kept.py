@@ -10,8 +10,9 @@ from small_runs import SMALL, command, small_run, small_vae
 from pyro_factor.checkpoint import weights
 from pyro_factor.config import fingerprint, read_config
 from pyro_factor.errors import InputError, TrainingInterrupted
-from pyro_factor.inference import load, load_run
+from pyro_factor.inference import load, load_run, session
 from pyro_factor.inference.runs import kept_iterations, kept_path
+from pyro_factor.inference.session import Session
 from pyro_factor.inference.trainer import Trainer
 
 
@@ -184,3 +185,28 @@ def test_the_command_line_keeps(tmp_path, monkeypatch):
     assert read_config(tmp_path / "a/config.json").training.keep == (0, 3)
     assert command(*train, "--resume", "--iterations", 7, "--keep", 6) == 0
     assert kept_iterations(tmp_path / "a") == [0, 3, 6]
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize(("name", "iteration"), [("save", 4), ("write_config", 0)])
+def test_a_run_that_is_killed_right_after_writing_keeps_them(
+    tmp_path, monkeypatch, name, iteration
+):
+    holder = Session if name == "save" else session
+    real = getattr(holder, name)
+
+    def killed(*arguments):
+        real(*arguments)
+        if name == "write_config" or arguments[0].saved == iteration:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(holder, name, killed)
+        with pytest.raises(Killed):
+            started(tmp_path, 6, keep=(0, 4, 6))
+    started(tmp_path, 6, keep=(0, 4, 6), resume=True)
+    assert kept_iterations(tmp_path) == [0, 4, 6]
+    assert_same_weights(load_run(tmp_path, iteration=4).vae, started(tmp_path / "whole", 4).vae)
