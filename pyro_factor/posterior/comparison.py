@@ -64,8 +64,9 @@ def nuts_data(
     q = vae.eval().encode(videos)
     posterior: Group = {}
     constant: Group = {}
+    named = dimensions(layout)
     for draw in layout.frame_draws:
-        names = ("video", *dimensions(draw, videos.shape[1]))
+        names = ("video", *named[draw.name])
 
         def read(values: torch.Tensor, draw=draw) -> np.ndarray:  # type: ignore[no-untyped-def]
             batch = values.shape[:-2]

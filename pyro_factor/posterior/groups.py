@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..data import Clips
-from ..models.layout import Draw
+from ..models.layout import Draw, Layout
 from ..models.video_vae import VideoVAE
 from ..models.videos import Videos
 from .draws import draw, draw_prior
@@ -49,7 +49,7 @@ def clip_groups(vae: VideoVAE, clips: Clips | Videos, sizes: Sizes) -> dict[str,
     """
     videos = clips if isinstance(clips, Tensor) else clips.videos
     drawn = draw(vae, videos, sizes.samples)
-    layout = {d.name: d for d in vae.model.reader.layout(videos.shape[1]).draws}
+    named = dimensions(vae.model.reader.layout(videos.shape[1]))
     stats = {
         "reconstruction": drawn.likelihood.sum(-1),
         **drawn.terms,
@@ -58,11 +58,10 @@ def clip_groups(vae: VideoVAE, clips: Clips | Videos, sizes: Sizes) -> dict[str,
     video = ("chain", "draw", "video")
     groups: dict[str, Group] = {
         "posterior": {
-            name: ((*video, *dimensions(layout[name], videos.shape[1])), _chains(value))
-            for name, value in drawn.sites.items()
+            name: ((*video, *named[name]), _chains(value)) for name, value in drawn.sites.items()
         },
         "posterior_predictive": {
-            "x": ((*video, *IMAGE), _chains(_images(vae, drawn.codes[: sizes.images])))
+            "x": ((*video, *IMAGE), _chains(_images(vae, _first(drawn.codes, sizes.images))))
         },
         "log_likelihood": {
             "x": (video, _chains(drawn.likelihood.sum(-1))),
@@ -81,16 +80,18 @@ def prior_groups(vae: VideoVAE, num_frames: int, sizes: Sizes) -> dict[str, Grou
     layout = vae.model.reader.layout(num_frames)
     values = draw_prior(vae, sizes.samples, num_frames)
     codes = layout.stack({d.name: values[d.name] for d in layout.frame_draws})
-    chain = ("chain", "draw")
+    chain, named = ("chain", "draw"), dimensions(layout)
     return {
         "prior": {
             d.name: (
-                (*chain, *dimensions(d, num_frames)),
+                (*chain, *named[d.name]),
                 _chains(values[d.name].reshape(sizes.samples, *d.shape)),
             )
             for d in layout.draws
         },
-        "prior_predictive": {"x": ((*chain, *IMAGE), _chains(_images(vae, codes[: sizes.images])))},
+        "prior_predictive": {
+            "x": ((*chain, *IMAGE), _chains(_images(vae, _first(codes, sizes.images))))
+        },
     }
 
 
@@ -108,21 +109,51 @@ def _labels(clips: Clips) -> Group:
     }
 
 
-def dimensions(draw: Draw, num_frames: int) -> tuple[str, ...]:
-    """Names of the dimensions of a draw of the prior: frames first, features last."""
-    stem = re.sub(r"_\d+$", "", draw.name)
-    *leading, _ = draw.shape or (1,)
-    names = [
-        "frame" if axis == 0 and size == num_frames else f"{draw.name}_axis_{axis}"
-        for axis, size in enumerate(leading)
-    ]
-    feature = FEATURES.get(stem, f"{draw.name}_feature")
-    return (*names, feature) if draw.shape else ()
+def dimensions(layout: Layout) -> dict[str, tuple[str, ...]]:
+    """Names of the dimensions of each draw of a prior: frames and features, wherever they are.
+
+    Draws of one factor share a name of their features, unless they differ in how many they have.
+    """
+    found = {each.name: _dimensions(each, layout) for each in layout.draws}
+    sizes: dict[str, set[int]] = {}
+    for each in layout.draws:
+        for name, size in zip(found[each.name], each.shape, strict=True):
+            sizes.setdefault(name, set()).add(size)
+    return {
+        site: tuple(name if len(sizes[name]) == 1 else f"{site}_feature" for name in names)
+        for site, names in found.items()
+    }
+
+
+def _dimensions(draw: Draw, layout: Layout) -> tuple[str, ...]:
+    """Which axis is of frames and which of features is read off the entries of h."""
+    last = len(draw.shape) - 1
+    feature = FEATURES.get(re.sub(r"_\d+$", "", draw.name), f"{draw.name}_feature")
+    names = [f"{draw.name}_axis_{axis}" for axis in range(last)] + [feature] * (last >= 0)
+    if draw.index is None:
+        return tuple(names)
+    frames, features = draw.index // layout.num_features, draw.index % layout.num_features
+    for axis, size in enumerate(draw.shape):
+        whole = size == layout.num_frames and not _varies(features, axis)
+        if whole and (axis < last or _varies(frames, axis)):
+            names[axis] = "frame"
+        elif _varies(features, axis) and not _varies(frames, axis):
+            names[axis] = feature
+    return tuple(names)
+
+
+def _varies(part: Tensor, axis: int) -> bool:
+    return bool((part != part.narrow(axis, 0, 1)).any())
 
 
 def _chains(value: Tensor) -> np.ndarray:
     """Split draws, (S, ...), into chains, (4, S/4, ...)."""
     return value.unflatten(0, (CHAINS, -1)).numpy(force=True)
+
+
+def _first(value: Tensor, count: int) -> Tensor:
+    """As many of the draws, (S, ...), the first of every chain."""
+    return value.unflatten(0, (CHAINS, -1))[:, : count // CHAINS].flatten(0, 1)
 
 
 def _images(vae: VideoVAE, codes: Float[Tensor, "draws *videos frames features"]) -> Tensor:

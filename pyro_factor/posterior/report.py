@@ -107,11 +107,12 @@ def posterior_figures(
         folder: Where the figures go.
 
     Returns:
-        The figures' files.
+        The figures' files; that of the codes only where a draw is of all frames.
     """
     data = import_arviz().from_netcdf(file)
+    of_frames = [name for name, draws in data.posterior.data_vars.items() if "frame" in draws.dims]
     drawn = {
-        "codes": _codes(data),
+        **({"codes": _codes(data, of_frames)} if of_frames else {}),
         "prior": _prior(data),
         "pareto": _pareto(found),
         "ranks": _ranks(calibration),
@@ -120,17 +121,17 @@ def posterior_figures(
 
 
 @styled
-def _codes(data: Any) -> "matplotlib.figure.Figure":
+def _codes(data: Any, names: Sequence[str]) -> "matplotlib.figure.Figure":
     from matplotlib.figure import Figure
 
     posterior = data.posterior
-    names = [name for name in posterior.data_vars if "frame" in posterior[name].dims]
     clips = range(min(SHOWN, posterior.sizes["video"]))
     fig = Figure(figsize=(3 * len(clips), 2.2 * len(names)))
     grid = fig.subplots(len(names), len(clips), sharex=True, sharey="row", squeeze=False)
     for row, name in zip(grid, names, strict=True):
         for axes, clip in zip(row, clips, strict=True):
-            _band(axes, posterior[name].isel(video=clip).stack(all=("chain", "draw")).values)
+            drawn = posterior[name].isel(video=clip).stack(all=("chain", "draw"))
+            _band(axes, drawn.transpose("frame", ...).values)
             axes.set_title(f"{name}, clip {clip}")
     for axes in grid[-1]:
         axes.set_xlabel("frame")

@@ -4,14 +4,18 @@ import math
 from functools import partial
 
 import numpy as np
+import pyro
+import pyro.distributions as dist
 import pytest
 import torch
-from small_runs import FRAMES, SIZE, small_data, small_vae
+from small_runs import FRAMES, SIZE, small_data, small_run, small_vae
 
 from pyro_factor import gallery, priors
 from pyro_factor.errors import InputError
-from pyro_factor.posterior.groups import dimensions
+from pyro_factor.posterior.calibration import calibrate
 from pyro_factor.posterior.inference_data import import_arviz, posterior_data, write_posterior
+from pyro_factor.posterior.inspect import inspect
+from pyro_factor.posterior.report import posterior_figures
 
 az = import_arviz()
 DRAWS = {"num_samples": 40, "num_images": 8}
@@ -167,6 +171,13 @@ def test_arviz_compares_models_frame_by_frame(vae, clips, data):
     assert set(table.index) == {"factored", "slow"}
 
 
+def uneven(num_frames):
+    """A centre of one feature, and static codes of two."""
+    hs0 = pyro.sample("hs0", dist.Normal(0.0, 1.0).expand([1]).to_event(1))
+    loc = hs0.unsqueeze(-2) + torch.zeros(num_frames, 2)
+    return pyro.sample("hs", dist.Normal(loc, 0.1).to_event(2))
+
+
 PRIORS = {
     "slow": (priors.slow, {"ht": ("frame", "temporal_feature")}),
     "independent": (priors.independent, {"h": ("frame", "h_feature")}),
@@ -175,6 +186,12 @@ PRIORS = {
         partial(gallery.factored_by_frame, static=1, temporal=1),
         {"hs_0": ("static_feature",), "ht_3": ("temporal_feature",)},
     ),
+    "features first": (partial(gallery.gp_rbf, features=2), {"ht": ("temporal_feature", "frame")}),
+    "as many features as frames": (
+        partial(gallery.gp_rbf, features=FRAMES),
+        {"ht": ("temporal_feature", "frame")},
+    ),
+    "uneven": (uneven, {"hs0": ("hs0_feature",), "hs": ("frame", "hs_feature")}),
     "groups": (gallery.groups, {"hs0": ("hs0_axis_0", "static_feature")}),
 }
 
@@ -184,11 +201,31 @@ def test_other_priors(name):
     prior, expected = PRIORS[name]
     vae = small_vae(prior)
     data = posterior_data(vae, torch.zeros(2, FRAMES, 1, SIZE, SIZE), num_samples=4, num_images=4)
-    draws = {draw.name: draw for draw in vae.model.reader.layout(FRAMES).draws}
     for site, dims in expected.items():
-        assert dimensions(draws[site], FRAMES) == dims
         assert data.posterior[site].dims == ("chain", "draw", "video", *dims)
         assert data.prior[site].dims == ("chain", "draw", *dims)
+
+
+def test_frames_are_those_of_the_codes_of_their_chain_and_draw(clips):
+    vae = small_vae(pixels="gaussian", pixel_scale=1e-6)
+    data = posterior_data(vae, clips, **DRAWS)
+    for drawn, pixels in (
+        (data.posterior, data.posterior_predictive.x),
+        (data.prior, data.prior_predictive.x),
+    ):
+        h = np.concatenate([drawn.hs, drawn.ht], -1)[:, : pixels.sizes["draw"]]
+        expected = vae.decode(torch.from_numpy(h)).numpy(force=True)
+        np.testing.assert_allclose(pixels, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("prior", [partial(gallery.gp_rbf, features=2), gallery.factored_by_frame])
+def test_figures_of_draws_that_are_not_frames_by_features(tmp_path, prior):
+    run = small_run(tmp_path, small_vae(prior), 1)
+    few = {"videos": 2, "num_samples": 4, "num_images": 4, "num_weights": 25, "progress": False}
+    found, calibration = inspect(run, **few), calibrate(run.vae, videos=2)
+    file = tmp_path / "posterior/posterior.nc"
+    drawn = {path.stem for path in posterior_figures(file, found, calibration, tmp_path)}
+    assert ("codes" in drawn) == (prior is not gallery.factored_by_frame)
 
 
 @pytest.mark.parametrize(
