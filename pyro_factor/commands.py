@@ -31,7 +31,8 @@ class Evaluate:
     split: Literal["test", "validation"] = "test"
     """Which digits, chairs or clips to score on."""
     images: bool = False
-    """Judge decoded test clips too: swaps, reconstructions, frames that were not seen."""
+    """Judge decoded clips too, --clips of them or 256 if these are fewer: swaps, reconstructions,
+    frames that were not seen."""
     kept: bool = False
     """Score every iteration whose weights were kept instead, and draw the curves."""
     data_root: DataRoot = None
@@ -39,13 +40,25 @@ class Evaluate:
 
     def __call__(self) -> None:
         """Run the command."""
+        both = self.kept and self.images
+        require(not both, "--images", True, "with --kept nothing is decoded; leave out one of them")
         if self.kept:
             self._through_training()
             return
+        judged = self._judged_clips() if self.images else 0
         run = _load(self.run, self.device, self.data_root)
         scores = score(run, num_frames=self.frames, clips=self.clips, split=self.split)
-        if self.images:
-            _judge(run, scores, self.frames)
+        if judged:
+            _judge(run, scores, judged)
+
+    def _judged_clips(self) -> int:
+        """Decoded clips to judge: all at once, so that thousands would fill the memory."""
+        from .evaluation.decoded import CLIPS
+
+        judged = min(self.clips or CLIPS, CLIPS)
+        advice = "give an even number with --images, which judges pairs"
+        require(judged % 2 == 0, "--clips", self.clips, advice)
+        return judged
 
     def _through_training(self) -> None:
         from rich.console import Console
@@ -165,14 +178,16 @@ def score(run: "Run", **options: Any) -> "Scores":
     return scores
 
 
-def _judge(run: "Run", scores: "Scores", num_frames: int | None) -> None:
+def _judge(run: "Run", scores: "Scores", clips: int) -> None:
+    """Judge decoded clips of the part and the frames that were scored, and print the tables."""
     from rich.console import Console
 
     from .evaluation.decoded import decoded_listings, measure_decoded
     from .evaluation.tables import tables
 
     columns = [] if scores.split is None else scores.split.static
-    found = measure_decoded(run, columns, num_frames=num_frames)
+    frames, split = scores.num_frames, scores.data_split
+    found = measure_decoded(run, columns, num_frames=frames, split=split, clips=clips)
     Console().print(tables(decoded_listings(found)))
 
 

@@ -123,7 +123,7 @@ def test_a_baseline_without_labels_has_no_split(tmp_path, capsys):
     train("--dataset", "clips", "--data-root", "clips", *given)
     evaluate("--images")
     assert Scores.read(Path("run/scores.json")).split is None
-    assert Decoded.read(Path("run")).swaps == {}
+    assert Decoded.read(Path("run/decoded.json")).swaps == {}
     assert command("figures", "run") == 0
     assert "swap: the prior has no static and temporal part" in capsys.readouterr().out
 

@@ -12,7 +12,7 @@ from ..files import atomic
 from ..inference.runs import Run
 from ..models import NotGaussianPrior
 from ..track import tracking
-from .evaluate import other_data
+from .evaluate import scores_file
 from .gather import TEST_STREAM, evaluating, stream
 from .judge import ITERATIONS, train_judge
 from .reconstruction import Likeness, likeness
@@ -28,7 +28,7 @@ class Decoded:
     """What decoded frames are worth.
 
     Args:
-        clips: Test clips.
+        clips: How many clips were judged.
         num_frames: Frames of each.
         static: The static columns.
         swaps: A judge's verdicts, see `measure_swaps`; none for clips that lack a label, or a
@@ -36,6 +36,7 @@ class Decoded:
         reconstruction: Of frames decoded from the guide's means.
         unseen: Of frames that were not seen, see `measure_unseen`; none where the prior has no
             Gaussian form, or a clip one frame.
+        data_split: Which part of the data the clips are of.
     """
 
     clips: int
@@ -44,33 +45,31 @@ class Decoded:
     swaps: Mapping[str, Verdict]
     reconstruction: Likeness
     unseen: Mapping[str, Mapping[str, Likeness]]
+    data_split: str = "test"
 
-    def write(self, folder: Path, other_data: str | None = None) -> Path:
-        """Write decoded.json, or decoded-of-<OTHER_DATA>.json, into a run folder."""
-        path = decoded_path(folder, other_data)
+    def write(self, path: Path) -> None:
+        """Write the measures as JSON."""
         with atomic(path) as temporary:
             temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-        return path
 
     @classmethod
-    def read(cls, folder: Path) -> "Decoded":
-        """Read decoded.json back.
+    def read(cls, path: Path) -> "Decoded":
+        """Read the measures back from their JSON file.
 
         Raises:
             InputError: The file is damaged or foreign.
         """
         from pydantic import TypeAdapter, ValidationError
 
-        path = decoded_path(folder)
         try:
             return TypeAdapter(cls).validate_json(path.read_bytes(), strict=True)
         except (OSError, ValidationError):
             raise InputError(f"{path}: damaged; evaluate the run with --images again") from None
 
 
-def decoded_path(folder: Path, other_data: str | None = None) -> Path:
-    """Where a run's measures of decoded frames lie, of its own data or of others."""
-    return folder / ("decoded.json" if other_data is None else f"decoded-of-{other_data}.json")
+def decoded_path(scores: Path) -> Path:
+    """Where the measures of decoded frames lie: beside the scores of the same clips."""
+    return scores.with_name("decoded" + scores.name.removeprefix("scores"))
 
 
 def measure_decoded(
@@ -78,25 +77,27 @@ def measure_decoded(
     columns: Sequence[int],
     *,
     num_frames: int | None = None,
+    split: str = "test",
     clips: int = CLIPS,
     iterations: int = ITERATIONS,
     seed: int = 0,
     progress: bool = True,
 ) -> Decoded:
-    """Train a judge, and measure swaps, reconstructions and unseen frames of test clips.
+    """Train a judge, and measure swaps, reconstructions and unseen frames of held-out clips.
 
     Args:
         run: The run, as `train` and `load_run` return it.
         columns: The static columns: the model's own, or those of the best split, or none.
         num_frames: Frames of a clip; the model's own number unless given.
-        clips: Test clips, an even number.
+        split: Which part of the data the clips are of, "test" or "validation".
+        clips: How many, an even number.
         iterations: Steps of the judge's training.
         seed: Seed of clips, judge and prior draws.
         progress: Whether to show progress.
 
     Returns:
-        The measures, also written to the run folder: decoded.json, or decoded-of-<FOLDER>.json for
-        a model of generated chairs that is judged on a folder's.
+        The measures, also written to the run folder: decoded.json, or as the file of the scores
+        of such clips is called, for example decoded-validation-32-frames.json (see `evaluate`).
 
     Raises:
         InputError: A number is out of range.
@@ -106,7 +107,7 @@ def measure_decoded(
     require(frames >= 1, "num_frames", frames, "give 1 or more")
     with tracking(progress) as track, evaluating(vae, seed) as device:
         given = {"iterations": iterations, "seed": seed, "device": device, "track": track}
-        real, test = run.data.replace(num_frames=frames).scoring("test")
+        real, test = run.data.replace(num_frames=frames).scoring(split)
         drawn = test.batch(clips, stream(seed, TEST_STREAM, device))
         swaps: Mapping[str, Verdict] = {}
         if columns and drawn.static is not None and drawn.temporal is not None:
@@ -120,8 +121,9 @@ def measure_decoded(
             swaps=swaps,
             reconstruction=likeness(decoded.flatten(0, 1), drawn.videos.flatten(0, 1)),
             unseen=_unseen(run, drawn.videos),
+            data_split=split,
         )
-    found.write(Path(run.folder), other_data(run))
+    found.write(decoded_path(scores_file(run, split, frames)))
     return found
 
 
@@ -154,7 +156,8 @@ def decoded_listings(found: Decoded) -> list[Listing]:
         (name, f"{one.psnr:.2f}", f"{one.ssim:.3f}", "" if REAL in name else f"{one.bce:.1f}")
         for name, one in frames.items()
     ]
-    title = f"What a judge tells of {found.clips} test clips (static columns {found.static})"
+    shown = f"{found.clips} {found.data_split} clips"
+    title = f"What a judge tells of {shown} (static columns {found.static})"
     header = ("clips", "static", "temporal", "inception", "H(y|x)", "H(y)")
     frames_listing = Listing("Frames", ("frames", "PSNR, dB", "SSIM", "BCE, nats"), likenesses)
     return [*([Listing(title, header, swaps)] if swaps else []), frames_listing]

@@ -109,11 +109,15 @@ def evaluate(
         terms=test.terms,
     )
     if write:
-        unusual = None if num_frames == vae.num_frames else num_frames
-        folder, other = Path(run.folder), scores.other_data
-        path = scores_path(folder, data_split=split, num_frames=unusual, other_data=other)
-        scores.write(path)
+        scores.write(scores_file(run, split, num_frames))
     return scores
+
+
+def scores_file(run: Run, split: str, num_frames: int) -> Path:
+    """Where the scores of a run lie, of clips of a part of its data."""
+    unusual = None if num_frames == run.vae.num_frames else num_frames
+    folder, other = Path(run.folder), other_data(run)
+    return scores_path(folder, data_split=split, num_frames=unusual, other_data=other)
 
 
 def _encode(

@@ -15,7 +15,7 @@ from ..inference.runs import config_path, metrics_path
 from ..shareable import entries
 from .decoded import Decoded, decoded_listings, decoded_path
 from .report_figures import curves_figure, d_scores_figure
-from .results import Judgement, Scores, find_scores
+from .results import Judgement, Scores, find_scores, scores_path
 from .tables import Listing, score_listings
 
 if TYPE_CHECKING:
@@ -198,8 +198,9 @@ def _section(record: Record) -> dict[str, Any]:
 
 def _listings(record: Record) -> list[Listing]:
     found = score_listings(record.scores) if record.scores else []
-    if decoded_path(record.folder).exists():
-        found += decoded_listings(Decoded.read(record.folder))
+    decoded = decoded_path(find_scores(record.folder) or scores_path(record.folder))
+    if decoded.exists():
+        found += decoded_listings(Decoded.read(decoded))
     return found
 
 

@@ -6,8 +6,14 @@ from small_runs import command, small_data, small_run, small_vae
 
 from pyro_factor.data import BouncingDigits
 from pyro_factor.errors import InputError
-from pyro_factor.evaluation.decoded import Decoded, decoded_path, measure_decoded
+from pyro_factor.evaluation.decoded import (
+    Decoded,
+    decoded_listings,
+    decoded_path,
+    measure_decoded,
+)
 from pyro_factor.evaluation.judge import train_judge
+from pyro_factor.evaluation.results import scores_path
 from pyro_factor.inference import load_run
 
 FEW = {"clips": 6, "iterations": 3, "progress": False}
@@ -42,7 +48,7 @@ def test_a_seed_fixes_a_judge_and_leaves_the_random_state():
 def test_measures_of_a_run_read_back(folder):
     run = load_run(folder)
     found = measure_decoded(run, [0, 1], **FEW)
-    assert Decoded.read(folder) == found
+    assert Decoded.read(folder / "decoded.json") == found
     assert found == measure_decoded(run, [0, 1], **FEW)
     assert found.num_frames == 4
     made = {f"{part} {how}" for part in ("static", "temporal") for how in ("drawn", "gliding")}
@@ -53,10 +59,14 @@ def test_single_frames_have_nothing_unseen(folder):
     assert measure_decoded(load_run(folder), [0, 1], num_frames=1, **FEW).unseen == {}
 
 
+def few(run, columns, **given):
+    """The measures with a judge that is trained for a moment."""
+    return measure_decoded(run, columns, **FEW | given)
+
+
 def test_the_command_prints_the_tables(folder, capsys, monkeypatch):
     import pyro_factor.evaluation.decoded as module
 
-    few = lambda run, columns, num_frames: measure_decoded(run, columns, **FEW)  # noqa: E731
     monkeypatch.setattr(module, "measure_decoded", few)
     assert command("evaluate", folder, "--clips", 100, "--images") == 0
     out = capsys.readouterr().out
@@ -64,6 +74,34 @@ def test_the_command_prints_the_tables(folder, capsys, monkeypatch):
     assert "PSNR" in out
     assert command("report", folder) == 0
     assert "static drawn" in (folder / "report.html").read_text()
+
+
+def test_the_clips_that_are_scored_are_judged_and_have_their_own_file(tmp_path, monkeypatch):
+    import pyro_factor.evaluation.decoded as module
+
+    monkeypatch.setattr(module, "measure_decoded", few)
+    monkeypatch.setattr(module, "CLIPS", 44)
+    small_run(tmp_path, small_vae(), 2)
+    words = ("evaluate", tmp_path, "--images", "--clips")
+    assert command(*words, 42, "--split", "validation", "--frames", 6) == 0
+    found = Decoded.read(tmp_path / "decoded-validation-6-frames.json")
+    assert (found.data_split, found.num_frames, found.clips) == ("validation", 6, 42)
+    assert "42 validation clips" in decoded_listings(found)[0].title
+    assert not (tmp_path / "decoded.json").exists()
+    assert command(*words, 61, "--frames", 5) == 0  # more than are judged
+    assert Decoded.read(tmp_path / "decoded-5-frames.json").clips == 44
+    # the page has the scores of 5 frames, and what was decoded of the same clips
+    assert command("report", tmp_path) == 0
+    assert "44 test clips" in (tmp_path / "report.html").read_text()
+
+
+def test_words_that_do_not_go_together_are_refused_before_anything_is_scored(folder, capsys):
+    before = sorted(folder.iterdir())
+    assert command("evaluate", folder, "--images", "--kept") == 2
+    assert "--images: got True; with --kept nothing is decoded" in capsys.readouterr().err
+    assert command("evaluate", folder, "--images", "--clips", 41) == 2
+    assert "--clips: got 41; give an even number" in capsys.readouterr().err
+    assert sorted(folder.iterdir()) == before
 
 
 def test_bad_input_is_named(folder):
@@ -74,6 +112,7 @@ def test_bad_input_is_named(folder):
         measure_decoded(run, [0, 1], num_frames=0)
     with pytest.raises(InputError, match="iterations: got 0"):
         measure_decoded(run, [0, 1], **FEW | {"iterations": 0})
-    decoded_path(folder).write_text("{")
+    path = decoded_path(scores_path(folder))
+    path.write_text("{")
     with pytest.raises(InputError, match="damaged"):
-        Decoded.read(folder)
+        Decoded.read(path)
