@@ -207,7 +207,6 @@ COMMAND_LINE = {
     "nan time": ("train --max-minutes nan", "max_minutes: got nan; ...positive"),
     "zero clips": ("evaluate a --clips 0", "clips: got 0; ...1 or more"),
     "zero clips to come": ("quickstart --clips 0", "--clips: got 0; ...1 or more"),
-    "one class": ("evaluate a --clips 1", "labels: got [...]; draw more clips"),
     "zero frames to score": ("evaluate a --frames 0", "frames: got 0; ...1 or more"),
     "device to score on": ("evaluate a --device tpu9", "device: got 'tpu9'; ...choose auto"),
     "device to draw on": ("figures a --device tpu9", "device: got 'tpu9'; ...choose auto"),

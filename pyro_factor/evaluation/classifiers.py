@@ -99,7 +99,8 @@ def correct(
         chosen = rng.choice(len(train_labels), int(max_frames), replace=False)
         train_features, train_labels = train_features[chosen], train_labels[chosen]
     classes = np.unique(train_labels)
-    require(len(classes) > 1, "labels", classes.tolist(), "draw more clips: one class only")
+    advice = "draw more clips, or take data that show two classes or more"
+    require(len(classes) > 1, "labels", classes.tolist(), advice)
     model = make_pipeline(StandardScaler(), build()).fit(train_features, train_labels)
     right: np.ndarray = model.predict(test_features) == test_labels
     return right

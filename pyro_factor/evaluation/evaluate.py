@@ -1,5 +1,6 @@
 """From a trained run to its scores."""
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -49,9 +50,11 @@ def evaluate(
     Features are the guide's means of single frames. Classifiers are fitted on clips of training
     digits and scored on as many clips of test digits; for chairs, both are of held-out chairs, seen
     at other azimuths, and the D-score asks for the order of frames. Without labels there are no
-    accuracies. The scores are also written to the run
-    folder: scores.json, or scores-<N>-frames.json for N frames other than the model's own, or
-    scores-of-<FOLDER>.json for a model of generated chairs that is scored on a folder's.
+    accuracies; nor where they can't be asked, as of labels of a single class, or of a prior without
+    a split of its own and 1 feature or more than 12, which is said on stderr. The scores are also
+    written to the run folder: scores.json, or scores-<N>-frames.json for N frames other than the
+    model's own, or scores-of-<FOLDER>.json for a model of generated chairs that is scored on a
+    folder's.
 
     Args:
         run: The run, as `train` and `load_run` return it.
@@ -69,7 +72,7 @@ def evaluate(
         the exact KL where the prior has one, else with one draw for each clip.
 
     Raises:
-        InputError: a number is out of range, or the clips show only one label.
+        InputError: a number is out of range.
     """
     vae = run.vae
     num_frames = vae.num_frames if num_frames is None else num_frames
@@ -90,13 +93,11 @@ def evaluate(
             seed=seed,
         )
         own = own_split(vae)
-        given = [own] if own else None
-        if train.labelled and test.labelled:
-            asked = tasks(run.data.temporal_task, train, test, num_frames, seed)
-            judged = {name: judge_all(*each, given, track) for name, each in asked.items()}
-            found = _labelled(judged, train, test, num_frames)
-        else:
-            found = {"split": own, "single_label": tell_single(train, test, own)}
+        try:
+            found = _asked(train, test, own, run.data.temporal_task, num_frames, seed, track)
+        except InputError as reason:
+            print(f"Left out: accuracies and D-score: {reason}", file=sys.stderr)
+            found = {"split": own}
     scores = Scores(
         data_split=split,
         num_frames=num_frames,
@@ -171,6 +172,28 @@ def own_split(vae: VideoVAE) -> Split | None:
     """The columns of hs and ht, where the prior has these factors."""
     factors = vae.factors
     return Split(factors["hs"], factors["ht"]) if {"hs", "ht"} <= factors.keys() else None
+
+
+def _asked(
+    train: Gathered,
+    test: Gathered,
+    own: Split | None,
+    temporal_task: str,
+    num_frames: int,
+    seed: int,
+    track: Track,
+) -> dict[str, Any]:
+    """What the scores say of the clips' labels.
+
+    Raises:
+        InputError: The classifiers can't be asked.
+    """
+    if not (train.labelled and test.labelled):
+        return {"split": own, "single_label": tell_single(train, test, own)}
+    given = [own] if own else None
+    asked = tasks(temporal_task, train, test, num_frames, seed)
+    judged = {name: judge_all(*each, given, track) for name, each in asked.items()}
+    return _labelled(judged, train, test, num_frames)
 
 
 def _labelled(

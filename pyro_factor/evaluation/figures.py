@@ -139,7 +139,7 @@ def _columns(run: Run) -> Split:
     """The columns of hs and ht; without these factors, those of the best split found."""
     split = own_split(run.vae) or _scores(run).split
     if split is None:
-        raise LeftOut("the prior has no static and temporal part, and the clips no labels")
+        raise LeftOut("the prior has no static and temporal part, and the scores no best split")
     return split
 
 
@@ -154,7 +154,7 @@ def _training(run: Run, seed: int) -> "matplotlib.figure.Figure":
 def _scores_heat_maps(run: Run, seed: int) -> "matplotlib.figure.Figure":
     scores = _scores(run)
     if not scores.judged:
-        raise LeftOut("the clips lack a label, static or temporal")
+        raise LeftOut("they have no accuracies: both labels are needed, of two classes or more")
     return scores_figure(scores)
 
 

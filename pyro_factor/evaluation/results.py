@@ -62,7 +62,8 @@ class Scores:
 
     `task` names what `linear` and `rbf` were asked (see `tasks`), `beside` holds what they say of
     the other tasks. Clips with one kind of label have `single_label` instead, and clips without
-    any none of these; `split` is then the model's own, if it has one.
+    any, or where the classifiers can't be asked, none of these; `split` is then the model's own, if
+    it has one.
     """
 
     data_split: str

@@ -3,6 +3,8 @@
 import json
 import math
 import sys
+from dataclasses import replace
+from functools import partial
 from io import StringIO
 
 import example_priors as examples
@@ -12,9 +14,10 @@ from rich.console import Console
 
 from pyro_factor.data import BouncingDigits
 from pyro_factor.errors import InputError
-from pyro_factor.evaluation import Scores, Split, evaluate, score_tables, scores_path
+from pyro_factor.evaluation import Scores, Split, evaluate, figures, score_tables, scores_path
 from pyro_factor.evaluation.gather import STREAMS, batches, evaluating, gather, stream
 from pyro_factor.evaluation.tables import score_listings
+from pyro_factor.models import priors
 
 
 def small(run, **changes):
@@ -139,14 +142,44 @@ def test_bad_numbers_are_named(run, argument):
         small(run, **{argument: 0})
 
 
-def test_bad_seed_split_and_labels_are_named(run):
+def test_bad_seed_and_split_are_named(run):
     with pytest.raises(InputError, match="seed: got -1"):
         small(run, seed=-1)
     with pytest.raises(InputError, match="split: got 'tests'"):
         small(run, split="tests")
-    with pytest.raises(InputError, match="draw more clips"):
-        small(run, clips=1)
     assert not list(run.folder.iterdir())
+
+
+CANT_BE_ASKED = {
+    "one feature": (priors.slow, 1, 64, "features: got 1; a search over splits needs 2 to 12"),
+    "13 features": (priors.slow, 13, 64, "features: got 13; a search over splits needs 2 to 12"),
+    "a digit that can't move": (
+        priors.factored,
+        4,
+        28,
+        "labels: got [0]; draw more clips, or take",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CANT_BE_ASKED)
+def test_the_elbo_is_scored_where_the_classifiers_can_t_work(make_run, case, capsys):
+    prior, features, size, reason = CANT_BE_ASKED[case]
+    given = {"features": features} if prior is priors.slow else {}
+    run = make_run(partial(prior, **given), pixels=range(features))
+    run = replace(run, data=run.data.replace(image_size=size))
+    scores = small(run)
+    assert f"Left out: accuracies and D-score: {reason}" in capsys.readouterr().err
+    assert Scores.read(scores_path(run.folder)) == scores
+    assert not scores.judged
+    assert scores.elbo == pytest.approx(sum(scores.terms.values()))
+    assert scores.split == (None if prior is priors.slow else Split([0, 1], [2, 3]))
+    said = []
+    figures(run, say=said.append)
+    assert any(line.startswith("scores: they have no accuracies") for line in said)
+    console = Console(width=80, file=StringIO())
+    console.print(score_tables(scores))
+    assert f"{scores.elbo:.2f}" in console.file.getvalue()
 
 
 @pytest.mark.parametrize("kind", ["run", "baseline"])
