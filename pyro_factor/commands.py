@@ -128,9 +128,12 @@ class Data(flags.DataFlags):
 
         from .data import open_data
         from .evaluation.contents import contents_listings, draw_contents
+        from .evaluation.style import check_format
         from .evaluation.tables import tables
 
         require(self.seed >= 0, "--seed", self.seed, "give 0 or more")
+        if self.sheet is not None:
+            check_format("--sheet", self.sheet)
         data = open_data(flags.describe(self).data.model_dump())
         Console().print(tables(contents_listings(data)))
         if self.sheet is not None:
@@ -151,8 +154,10 @@ class Priors:
         from rich.console import Console
 
         from .evaluation.prior_gallery import prior_figure, prior_table
-        from .evaluation.style import save
+        from .evaluation.style import check_format, save
 
+        if self.figure is not None:
+            check_format("--figure", self.figure)
         Console().print(prior_table())
         if self.figure is not None:
             print(save(prior_figure(self.seed), self.figure))

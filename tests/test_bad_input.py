@@ -273,6 +273,12 @@ COMMAND_LINE = {
     "no stride": ("data --dataset clips --stride 0", "--stride: got 0; ...greater than 0"),
     "seed to look": ("data --seed -1", "--seed: got -1; give 0 or more"),
     "part to look at": ("data --split all", "all"),
+    "sheet of no format": ("data --sheet a.xyz", "--sheet: got 'a.xyz'; give a file that ends in"),
+    "sheet as a folder": ("data --sheet sheets", "--sheet: got 'sheets'; give a file that ends in"),
+    "figure of no format": (
+        "priors --figure p",
+        "--figure: got 'p'; give a file that ends in .png",
+    ),
     "ledger": ("reproduce --merge nowhere", "merge: got 'nowhere'; no such file"),
 }
 PRIORS = {

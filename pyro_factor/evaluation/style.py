@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from ..errors import require
 from ..files import atomic
 
 if TYPE_CHECKING:
@@ -61,6 +62,18 @@ def save(fig: "matplotlib.figure.Figure", path: Path) -> Path:
         # undated, so that the same figure is the same file
         fig.savefig(temporary, format=kind, metadata={"Date": None} if kind == "svg" else None)
     return path
+
+
+def check_format(argument: str, path: Path) -> None:
+    """Refuse a file that `save` can't write, before what it shows is made.
+
+    Raises:
+        InputError: The suffix names no format.
+    """
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    known = path.suffix.lower().removeprefix(".") in FigureCanvasBase.get_supported_filetypes()
+    require(known, argument, str(path), "give a file that ends in .png, .svg or .pdf")
 
 
 def as_shown(
