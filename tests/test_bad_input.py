@@ -272,6 +272,14 @@ COMMAND_LINE = {
     "two channels": ("data --dataset clips --image-channels 2", "2"),
     "no stride": ("data --dataset clips --stride 0", "--stride: got 0; ...greater than 0"),
     "seed to look": ("data --seed -1", "--seed: got -1; give 0 or more"),
+    "huge seed to look": (
+        "data --seed 99999999999999999999999 --sheet a.png",
+        "--seed: got 99999999999999999999999; give 0 or more, below 2**64",
+    ),
+    "huge seed of draws": (
+        "priors --seed 99999999999999999999999 --figure p.png",
+        "--seed: got 99999999999999999999999; give 0 or more, below 2**64",
+    ),
     "part to look at": ("data --split all", "all"),
     "sheet of no format": ("data --sheet a.xyz", "--sheet: got 'a.xyz'; give a file that ends in"),
     "sheet as a folder": ("data --sheet sheets", "--sheet: got 'sheets'; give a file that ends in"),
