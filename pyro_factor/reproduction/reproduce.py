@@ -104,9 +104,10 @@ def chosen(only: Sequence[str], seeds: Sequence[int]) -> list[Cell]:
     """The cells whose names fit one of the patterns, with their seed or without.
 
     Raises:
-        InputError: A pattern that fits none, a seed that is negative.
+        InputError: A pattern that fits none, no seed, or one that is negative.
     """
-    require(all(seed >= 0 for seed in seeds), "seeds", tuple(seeds), "give 0 or more")
+    sound = len(seeds) > 0 and min(seeds) >= 0
+    require(sound, "seeds", tuple(seeds), "give one or more, from 0")
     every = every_cell(tuple(seeds))
     for pattern in only:
         known = any(_fits(cell, pattern) for cell in every)

@@ -148,7 +148,8 @@ def test_ledgers_merge(tmp_path, capsys):
 BAD = {
     "schedule": ({"schedule": "long"}, "schedule: got 'long'; choose from paper, short, recipe,"),
     "cell": ({"only": ["mnist-facotred-*"]}, "only: got 'mnist-facotred-*'; no cell has"),
-    "seed": ({"seeds": [-1]}, "seeds: got (-1,); give 0 or more"),
+    "seed": ({"seeds": [-1]}, "seeds: got (-1,); give one or more, from 0"),
+    "no seed": ({"only": [CELL.name], "seeds": []}, "seeds: got (); give one or more, from 0"),
     "minutes": ({"max_minutes": 0.0}, "max_minutes: got 0.0"),
 }
 
