@@ -196,7 +196,8 @@ def moments_figure(moments: Sequence[Moment]) -> "matplotlib.figure.Figure":
         axes.remove()
     for axes, (title, lines) in zip(fig.axes, panels.items(), strict=True):
         for number, (label, values) in enumerate(lines.items()):
-            axes.plot(x, values, marker=MARKERS[number], ms=4, color=COLOURS[number], label=label)
+            marker, colour = MARKERS[number % len(MARKERS)], COLOURS[number % len(COLOURS)]
+            axes.plot(x, values, marker=marker, ms=4, color=colour, label=label)
         axes.set(title=title, xlabel="iteration")
         axes.set_ylim(bottom=0)
         axes.legend(fontsize=7)

@@ -10,6 +10,7 @@ from small_runs import command, small_data, small_run, small_vae
 from pyro_factor import evaluate, gaussian_form, priors
 from pyro_factor.checkpoint import read_checkpoint, write_checkpoint
 from pyro_factor.errors import InputError
+from pyro_factor.evaluation.style import MARKERS
 from pyro_factor.evaluation.tables import ACCURACIES
 from pyro_factor.evaluation.through_training import (
     Moment,
@@ -103,3 +104,9 @@ def test_the_figure_has_what_the_clips_and_the_prior_have(labelled, nats, panels
     )
     assert len(figure.axes) == panels
     assert all(axes.get_legend().get_texts() for axes in figure.axes)
+
+
+def test_the_figure_has_a_line_for_each_of_many_factors():
+    many = dict.fromkeys(map(str, range(len(MARKERS) + 1)), 1.0)
+    figure = moments_figure([Moment(i, 0.0, 0.0, {}, many, {}, {}) for i in (0, 5)])
+    assert len(figure.axes[0].get_legend().get_texts()) == len(many)
