@@ -86,7 +86,7 @@ def train_judge(
     """
     require(iterations >= 1, "iterations", iterations, "give 1 or more")
     single, generator = data.replace(num_frames=1), stream(seed, STREAM, device)
-    classes = _num_classes(single.batch(5_000, generator))
+    classes = _num_classes(single, generator, iterations)
     with seeded(seed, STREAM), torch.enable_grad():
         judge = Judge(data.image_shape[0], *classes).to(device)
         adam = torch.optim.Adam(judge.parameters(), 2e-3)
@@ -103,5 +103,16 @@ def train_judge(
     return judge.eval()
 
 
-def _num_classes(clips: Clips) -> tuple[int, int]:
+def _num_classes(data: VideoData, generator: torch.Generator, iterations: int) -> tuple[int, int]:
+    """The classes of 5,000 frames, and of those that will be drawn again for the training."""
+    static, temporal = _classes(data.batch(5_000, generator))
+    start = generator.get_state()
+    for _ in range(iterations):  # a rare class may be in these alone
+        found = _classes(data.batch(FRAMES, generator))
+        static, temporal = max(static, found[0]), max(temporal, found[1])
+    generator.set_state(start)
+    return static, temporal
+
+
+def _classes(clips: Clips) -> tuple[int, int]:
     return 1 + int(clips.label("static").max()), 1 + int(clips.label("temporal").max())

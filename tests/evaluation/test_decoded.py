@@ -1,5 +1,7 @@
 """From a run to what its decoded frames are worth."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from small_runs import command, small_data, small_run, small_vae
@@ -43,6 +45,23 @@ def test_a_seed_fixes_a_judge_and_leaves_the_random_state():
     weights = [judge.static.weight for judge in (first, again, other)]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
+
+
+class Rare(BouncingDigits):
+    """Digits 0 to 8, but for a 9 among the frames that are drawn for the training."""
+
+    def batch(self, num_videos, generator):
+        clips = super().batch(num_videos, generator)
+        static = clips.static.clamp(max=8)
+        if num_videos < 5_000:
+            static[0] = 9
+        return replace(clips, static=static)
+
+
+def test_a_judge_learns_of_a_class_that_only_its_training_shows():
+    judge = train_judge(small_data(Rare), iterations=2)
+    assert judge.static.out_features == 10
+    assert judge.temporal.out_features == 9
 
 
 def test_measures_of_a_run_read_back(folder):
