@@ -31,8 +31,8 @@ def variance(
 
     Along the training at every iteration whose weights were kept (`train(keep=...)`), and at the
     last; and, where the prior is the paper's, at fresh weights as β, the prior's variances, frames,
-    features and particles vary, one at a time. What is measured is kept in the run folder, in
-    variance/rows.jsonl, and not measured again.
+    features and particles vary, one at a time; more frames than the clips have are left out. What
+    is measured is kept in the run folder, in variance/rows.jsonl, and not measured again.
 
     Args:
         run: The run, as `load_run` returns it.

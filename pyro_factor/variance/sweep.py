@@ -1,5 +1,6 @@
 """The noise at initialisation, as β, the prior's scales, frames, features or particles vary."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -8,6 +9,7 @@ import torch
 
 from ..config import Config, make_config
 from ..data import VideoData
+from ..errors import InputError
 from ..models.described import build_vae
 from ..models.prior_reader import PriorReader
 from ..models.priors import factored
@@ -106,8 +108,10 @@ class Bench:
             )
 
     def sizes(self, name: str) -> Iterator[Row]:
-        """Vary the frames of a clip, or the features of each factor."""
+        """Vary the frames of a clip, if the data have so many, or the features of each factor."""
         for number in SIZES[name]:
+            if name == "frames" and not self._has(number):
+                continue
             sections = self.config.model_dump(exclude={"version"})
             if name == "frames":
                 sections["data"]["num_frames"] = number
@@ -115,6 +119,15 @@ class Bench:
                 sections["model"]["prior_args"] |= {"static": number, "temporal": number}
             lab, decoded = self.prepare(make_config(**sections))
             yield from self._compare(lab, decoded, name, float(number), self.config.model.beta)
+
+    def _has(self, num_frames: int) -> bool:
+        """Whether there are clips of so many frames; says on stderr where there are none."""
+        try:
+            self.data.replace(num_frames=num_frames)
+        except InputError as reason:
+            print(f"Left out: {num_frames} frames of a clip: {reason}", file=sys.stderr)
+            return False
+        return True
 
     def _decode(self, lab: Laboratory, runner: Contestant) -> Draws:
         number = max(self.draws // runner.particles, 2)

@@ -4,11 +4,14 @@ import csv
 import io
 import json
 
+import numpy as np
 import pytest
+from own_clips import moving
 from rich.console import Console
-from small_runs import command, small_run, small_vae
+from small_runs import FRAMES, SIZE, command, small_run, small_vae
 
 from pyro_factor import priors
+from pyro_factor.data import VideoClips
 from pyro_factor.errors import InputError
 from pyro_factor.evaluation.intervals import Estimate
 from pyro_factor.inference import load_run
@@ -71,6 +74,18 @@ def test_every_kept_iteration_and_every_sweep(run):
     ]
     assert len(variances) == len(here)
     assert variances == pytest.approx([variances[0]] * len(here), rel=1e-4)
+
+
+def test_lengths_that_the_clips_do_not_have_are_left_out(tmp_path, capsys):
+    np.save(tmp_path / "clips.npy", np.stack([moving(5, SIZE, SIZE, n)[..., 0] for n in range(4)]))
+    data = VideoClips(tmp_path / "clips.npy", num_frames=FRAMES, image_size=SIZE)
+    run = small_run(tmp_path / "run", small_vae(), 2, data=data)
+    rows = study.variance(run, ("trace",), **SETTINGS)
+    assert points(rows, "frames") == [4]
+    told = capsys.readouterr().err
+    assert "Left out: 6 frames of a clip: num_frames: got 6; the longest train clip has 5" in told
+    without = [row for row in rows if row.study != "frames"]  # clips of 3 frames
+    assert len(variance_figures(rows, tmp_path)) == len(variance_figures(without, tmp_path)) == 4
 
 
 def test_what_is_there_is_not_measured_again(run, monkeypatch):
