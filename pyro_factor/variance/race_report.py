@@ -105,7 +105,7 @@ def _figure(standings: Sequence[Standing]) -> "matplotlib.figure.Figure":
         axes.set_xscale("symlog", linthresh=10)
         axes.set_xlabel("iterations" if x == "iteration" else "seconds of training")
     for axes in grid[:2]:
-        if loss:
+        if loss and min(loss) > 0:  # a density of real pixels may be above 1
             axes.set_yscale("log")
             axes.set_ylim(0.95 * min(loss), 1.05 * max(loss))
         axes.set_title("- test ELBO, nats per video")

@@ -18,6 +18,7 @@ from pyro_factor.files import locked
 from pyro_factor.inference import load_run
 from pyro_factor.inference.runs import kept_iterations
 from pyro_factor.variance import race as module
+from pyro_factor.variance import race_report
 from pyro_factor.variance.contestants import contestant
 from pyro_factor.variance.race import Standing, race, read_standings
 from pyro_factor.variance.race_report import COLUMNS, race_figure, race_table, write_csv
@@ -357,6 +358,18 @@ def test_one_seed_has_no_interval():
 def test_wide_intervals_are_readable():
     wide = [replace(s, elbo=s.elbo - 400 * s.seed) for s in MADE]
     assert "e+" not in rendered(wide)
+
+
+def test_a_positive_elbo_is_drawn(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(race_report, "save", lambda fig, path: drawn.append(fig) or path)
+    positive = [made("analytic", 0, elbo, 0.5, i) for i, elbo in ((0, -10.0), (9, 500.0))]
+    for standings in (positive, MADE):
+        race_figure(standings, tmp_path)
+    first, below = (fig.axes[0] for fig in drawn)
+    assert (first.get_yscale(), below.get_yscale()) == ("linear", "log")
+    low, high = first.get_ylim()
+    assert low < -500 < 10 < high
 
 
 def test_the_files_of_a_race(finished, tmp_path):
