@@ -130,7 +130,7 @@ def _sequences(run: Run, seed: int, videos: int) -> Tensor:
 
 def _num_frames(run: Run) -> int:
     """The model's own; of a model of single frames, those of the clips it was scored on."""
-    path = find_scores(Path(run.folder))
+    path = _scores_path(run)
     single = run.vae.num_frames == 1 and path is not None
     return Scores.read(path).num_frames if single else run.vae.num_frames  # type: ignore[arg-type]
 
@@ -159,7 +159,7 @@ def _scores_heat_maps(run: Run, seed: int) -> "matplotlib.figure.Figure":
 
 
 def _scores(run: Run) -> Scores:
-    path = find_scores(Path(run.folder))
+    path = _scores_path(run)
     if path is None:
         raise LeftOut("there is no scores.json yet; evaluate the run first")
     scores, num_features = Scores.read(path), run.vae.num_features
@@ -167,6 +167,11 @@ def _scores(run: Run) -> Scores:
     if not all(0 <= column < num_features for column in columns):
         raise InputError(f"{path}: of a model with other features; evaluate the run again")
     return scores
+
+
+def _scores_path(run: Run) -> Path | None:
+    """Of a model of single frames, preferably those of clips of several."""
+    return find_scores(Path(run.folder), own_first=run.vae.num_frames > 1)
 
 
 FIGURES = {

@@ -162,9 +162,19 @@ def scores_path(
     return folder / f"scores{other}{part}{frames}.json"
 
 
-def find_scores(folder: Path) -> Path | None:
-    """The scores of a run's test clips: those of its own frames, else of the fewest others."""
+def find_scores(folder: Path, *, own_first: bool = True) -> Path | None:
+    """The scores of a run's test clips: those of its own frames, else of the fewest others.
+
+    Args:
+        folder: The run folder.
+        own_first: Whether those of its own frames come first, or last: a model of single frames
+            says little of what moves in its own.
+
+    Returns:
+        The path; None where there are no scores.
+    """
     own = scores_path(folder)
     others = sorted(folder.glob("scores-*-frames.json"), key=lambda path: (len(path.name), path))
     others = [path for path in others if path.stem.split("-")[1].isdigit()]
-    return own if own.exists() else next(iter(others), None)
+    kept = [own] if own.exists() else []
+    return next(iter(kept + others if own_first else others + kept), None)

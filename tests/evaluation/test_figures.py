@@ -251,10 +251,12 @@ def test_a_model_of_single_frames_shows_the_clips_it_was_scored_on(tmp_path):
     names = {path.name for path in figures(run, say=said.append)}
     assert "swap-clips.gif" not in names
     assert any("single frames" in line for line in said)
-    evaluate(run, num_frames=6, clips=100, progress=False)
+    for frames in (6, 1):  # also where its own frames were scored
+        evaluate(run, num_frames=frames, clips=100, progress=False)
     names = {path.name for path in figures(run, say=str)}
     assert {"swap-clips.gif", "identities.png", "codes.svg"} <= names
     with Image.open(run.folder / "figures" / "swap-clips.gif") as gif:
         durations = [frame.info["duration"] for frame in ImageSequence.Iterator(gif)]
     assert sum(durations) == 6 * MILLISECONDS
-    assert Scores.read(find_scores(run.folder)).num_frames == 6
+    for own_first, frames in ((True, 1), (False, 6)):
+        assert Scores.read(find_scores(run.folder, own_first=own_first)).num_frames == frames
