@@ -17,7 +17,7 @@ from .images import PIXELS
 from .latent_posterior import LatentPosterior, global_posterior, smooth
 from .networks import ImageShape, check_sizes
 from .prior_reader import PriorReader
-from .program import Prior, tensors_of
+from .program import Prior, algebra, run_prior
 from .shuffling_guide import ShufflingGuide
 from .smoothing_guide import SmoothingGuide
 from .video_guide import VideoGuide
@@ -86,9 +86,9 @@ class VideoVAE(nn.Module):
         self.num_frames, self.beta, self.image_shape = num_frames, beta, image_shape
         self.channels, self.hidden = tuple(channels), hidden
         self.frequencies, self.glimpse = frequencies, glimpse
-        _check_parameters(prior)
         reader = PriorReader(prior)
         layout = reader.layout(num_frames)
+        _check_parameters(prior, num_frames)
         reader.check(num_frames)
         if guide == "smoothing":
             reader.form(num_frames)  # before training, not in its first step
@@ -243,10 +243,14 @@ class VideoVAE(nn.Module):
             return sample()
 
 
-def _check_parameters(prior: Prior) -> None:
-    bound = [] if isinstance(prior, nn.Module) else tensors_of(prior)
-    if any(tensor.requires_grad for tensor in bound):
+def _check_parameters(prior: Prior, num_frames: int) -> None:
+    if isinstance(prior, nn.Module):
+        return
+    with algebra(prior):
+        h, sites = run_prior(prior, num_frames)
+        found = [h, *(site["fn"].log_prob(site["value"]) for site in sites)]
+    if any(tensor.requires_grad for tensor in found):
         raise InputError(
-            "prior: a parameter bound to a function would not be trained with the networks; "
+            "prior: a parameter that a function holds would not be trained with the networks; "
             "write the prior as a PyroModule that holds it"
         )

@@ -401,3 +401,8 @@ def test_a_module_trains_its_scales_by_its_closed_form():
         torch.testing.assert_close(gradient, parameter.grad)
     assert closed_form(type("Mine", (gallery.LearnedFactored,), {})()) is None
     assert not pyro.get_param_store()
+
+
+def test_coefficients_that_train_are_refused():
+    with pytest.raises(InputError, match=r"coefficients: got .* they can't be learned"):
+        gallery.autoregressive(4, coefficients=(torch.tensor(0.5, requires_grad=True),))

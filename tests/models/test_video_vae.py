@@ -16,6 +16,7 @@ from pyro_factor import (
     InputError,
     NotGaussianPrior,
     VideoVAE,
+    gallery,
     gaussian_form,
     priors,
 )
@@ -248,10 +249,32 @@ def test_a_scale_that_is_changed_in_place_is_noticed(videos):
     torch.testing.assert_close(site["fn"].scale_tril, expected)
 
 
-def test_a_parameter_bound_to_a_function_is_refused():
-    scale = nn.Parameter(torch.tensor(0.1))
+def held(scale, shift=0.0):
+    """A prior that holds them without naming them."""
+
+    def prior(num_frames):
+        return shift + priors.slow(num_frames, temporal_scale=scale)
+
+    return prior
+
+
+def in_a_tuple(scale):
+    return functools.partial(gallery.multi_rate, features=2, scales=(scale, 0.3))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda scale: functools.partial(priors.factored, static_scale=scale),
+        held,
+        lambda shift: held(0.1, shift),
+        in_a_tuple,
+    ],
+)
+def test_a_parameter_that_a_function_holds_is_refused(make):
     with pytest.raises(InputError, match="PyroModule"):
-        small(functools.partial(priors.factored, static_scale=scale))
+        small(make(nn.Parameter(torch.tensor(0.1))))
+    small(make(torch.tensor(0.1)))
 
 
 def test_training_after_inference_mode(videos):

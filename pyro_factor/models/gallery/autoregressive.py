@@ -34,7 +34,10 @@ def autoregressive(
     Box and Jenkins, Time Series Analysis, 1970.
     """
     check_sizes(num_frames=num_frames, features=features)
-    rows, scales = _levinson(tuple(float(a) for a in several("coefficients", coefficients)))
+    numbers = several("coefficients", coefficients)
+    learned = any(isinstance(a, Tensor) and a.requires_grad for a in numbers)
+    require(not learned, "coefficients", coefficients, "give numbers: they can't be learned")
+    rows, scales = _levinson(tuple(float(a) for a in numbers))
     later = torch.arange(num_frames).clamp(max=len(rows) - 1)
     process = GaussianAutoregression(
         torch.tensor(rows)[later].unsqueeze(-2),
