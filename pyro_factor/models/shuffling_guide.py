@@ -6,7 +6,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..errors import require
-from .images import Images
 from .prior_reader import PriorReader
 from .video_guide import VideoGuide
 from .videos import Videos
@@ -24,25 +23,13 @@ class ShufflingGuide(VideoGuide):
     guide of eq. 12.
 
     Args:
-        reader: The prior, read; it has a factor `hs`.
+        reader: The prior, read; see `check_exchangeable`.
         encoder: From images (M, C, H, W) to loc and scale, (M, D) each.
         beta: Weight of the latent draws (eq. 5).
         images: What a frame is.
-
-    Raises:
-        InputError: The prior has no factor `hs`.
     """
 
     name = "shuffling"
-
-    def __init__(
-        self, reader: PriorReader, encoder: torch.nn.Module, beta: float, images: Images
-    ) -> None:
-        super().__init__(reader, encoder, beta, images)
-        factors = reader.layout(2).factors
-        held = f"this prior's factors are {', '.join(factors)}; give one with a static factor"
-        require(STATIC in factors, "guide", self.name, f"it shuffles {STATIC}, and {held} {STATIC}")
-        self._static = factors[STATIC]
 
     def posterior(self, videos: Videos) -> dist.Normal:
         """Return q(h | x)."""
@@ -53,8 +40,38 @@ class ShufflingGuide(VideoGuide):
         shift = torch.randint(
             min(1, num_frames - 1), num_frames, (num_videos,), device=q.loc.device
         )
-        loc, scale = (shifted(part, shift, self._static) for part in (q.loc, q.scale))
+        static = self.reader.layout(num_frames).factors[STATIC]
+        loc, scale = (shifted(part, shift, static) for part in (q.loc, q.scale))
         return dist.Normal(loc, scale)
+
+
+def check_exchangeable(reader: PriorReader, num_frames: int) -> None:
+    """Raise unless a prior has static codes, and a KL that no shift of them changes.
+
+    Args:
+        reader: The prior, read.
+        num_frames: N.
+
+    Raises:
+        InputError: It has no factor `hs`, or one whose frames can't be exchanged.
+        NotGaussianPrior: It has no KL in closed form.
+    """
+    layout = reader.layout(num_frames)
+    held = f"this prior's factors are {', '.join(layout.factors)}; give one with a static factor"
+    name = ShufflingGuide.name
+    require(STATIC in layout.factors, "guide", name, f"it shuffles {STATIC}, and {held} {STATIC}")
+    with torch.random.fork_rng(devices=[]):
+        q = torch.randn(2, 1, num_frames, layout.num_features, dtype=torch.float64)
+    one = torch.ones(1, dtype=torch.long)
+    moved = [shifted(part, one, layout.factors[STATIC]) for part in q]
+    before, after = (
+        sum(reader.expected_log_prior(loc, scale.exp()).values(), start=torch.zeros(1))
+        for loc, scale in (q, moved)
+    )
+    advice = (
+        f"it shuffles {STATIC} over frames, and this prior tells them apart; give another guide"
+    )
+    require(torch.allclose(before, after), "guide", name, advice)
 
 
 def shifted(

@@ -1,15 +1,18 @@
 """The shuffling guide: which codes move, that its bound is one, and what follows in a training."""
 
+from functools import partial
+
 import pytest
 import torch
 from pyro import poutine
 from pyro.infer import Trace_ELBO
 from scipy.stats import ttest_ind
 from small_pairs import FEATURES, FRAMES, VIDEOS, FixedOutputs, estimates
+from small_runs import FRAMES as SHORT
 from small_runs import small_data, small_run, small_vae
 from torch import nn
 
-from pyro_factor import AnalyticKL_ELBO, VideoVAE, load, priors
+from pyro_factor import AnalyticKL_ELBO, VideoVAE, gallery, load, priors
 from pyro_factor.errors import InputError
 from pyro_factor.models.shuffling_guide import shifted
 
@@ -100,3 +103,19 @@ def test_the_order_is_the_seeds(tmp_path):
         weights.append(run.vae.guide.encoder.loc.weight)
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
+
+
+GROUPS = {clips: partial(gallery.groups, clips=clips) for clips in (1, 2)}
+
+
+@pytest.mark.parametrize("prior", [gallery.LearnedFactored(), GROUPS[1]])
+def test_priors_whose_static_codes_can_be_exchanged(prior):
+    vae = small_vae(prior, guide="shuffling").train()
+    videos = torch.rand(2, SHORT, *vae.image_shape)
+    AnalyticKL_ELBO()(vae.model, vae.guide)(videos).backward()
+
+
+@pytest.mark.parametrize("prior", [GROUPS[2], gallery.sparse_static])
+def test_priors_that_tell_frames_apart_are_refused(prior):
+    with pytest.raises(InputError, match="guide: got 'shuffling'; it shuffles hs over frames"):
+        small_vae(prior, guide="shuffling")
