@@ -48,11 +48,11 @@ def persistence_penalty(
     return (first @ last.T / len(h)).square().sum().to(h.dtype)
 
 
-def check_persistence(vae: VideoVAE, weight: float) -> None:
+def check_persistence(vae: VideoVAE, weight: float, videos: int) -> None:
     """Raise unless the penalty has no weight, or a temporal factor has time to forget.
 
     Raises:
-        InputError: A prior without the factor `ht`, or clips of one frame.
+        InputError: A prior without the factor `ht`, clips of one frame, or one clip in a batch.
     """
     if not weight:
         return
@@ -60,3 +60,5 @@ def check_persistence(vae: VideoVAE, weight: float) -> None:
     require(TEMPORAL in vae.factors, "persistence", weight, advice)
     advice = "nothing is forgotten within one frame; leave it 0, or give longer clips"
     require(vae.num_frames > 1, "persistence", weight, advice)
+    advice = "it compares the clips of a batch; leave it 0, or give 2 videos or more"
+    require(videos > 1, "persistence", weight, advice)

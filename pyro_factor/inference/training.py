@@ -119,7 +119,7 @@ def train(
         _check_clips(vae, data, config.training)
     _check_factors(vae, config.training.orthogonality)
     check_warm_up(vae, config.training.warm_up)
-    check_persistence(vae, persistence)
+    check_persistence(vae, persistence, videos)
     require(not folder.is_file(), "folder", str(folder), "it is a file; name a folder")
     held = config_path(folder).exists()
     require(held or not resume, "folder", str(folder), "it holds no run; leave out resume")

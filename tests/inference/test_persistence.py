@@ -71,15 +71,16 @@ def test_training_with_it_lowers_it(tmp_path, elbo):
 
 
 @pytest.mark.parametrize(
-    ("prior", "num_frames", "told"),
+    ("prior", "num_frames", "videos", "told"),
     [
-        (priors.independent, FRAMES, "it is of ht, the prior's factors are h; leave it 0"),
-        (priors.factored, 1, "nothing is forgotten within one frame; leave it 0, or give longer"),
+        (priors.independent, FRAMES, 4, "it is of ht, the prior's factors are h; leave it 0"),
+        (priors.factored, 1, 4, "nothing is forgotten within one frame; leave it 0, or give lon"),
+        (priors.factored, FRAMES, 1, "it compares the clips of a batch; leave it 0, or give 2"),
     ],
 )
-def test_what_cannot_be_forgotten_is_refused(tmp_path, prior, num_frames, told):
+def test_what_cannot_be_forgotten_is_refused(tmp_path, prior, num_frames, videos, told):
     vae = VideoVAE(prior, num_frames, image_shape=(1, SIZE, SIZE), channels=(4,), hidden=8)
     data = BouncingDigits(num_frames=num_frames, image_size=SIZE)
     with pytest.raises(InputError, match=f"persistence: got 1.0; {told}"):
-        small_run(tmp_path / "run", vae, 2, data=data, persistence=1.0)
+        small_run(tmp_path / "run", vae, 2, data=data, persistence=1.0, videos=videos)
     assert not (tmp_path / "run").exists()
