@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ ADVICE = {
     errno.EEXIST: "a part of the path is a file; choose another folder",
     errno.EISDIR: "it is a folder; move it away",
 }
-TEMPORARY, LOCK = "tmp", ".lock"
+TEMPORARY = "tmp"
 
 
 def user_cache() -> Path:
@@ -62,15 +62,16 @@ def explained(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
+def locked(folder: Path, patience: float = 0.0, parts: Sequence[str] = ()) -> Iterator[None]:
     """Be the only process that writes to a folder, which is made if it is absent.
 
     The lock is the operating system's: it ends with the process, however that ends. What a killed
-    writer left half-written is cleared away, but for folders within that have a lock of their own.
+    writer left half-written is cleared away.
 
     Args:
         folder: The folder.
         patience: Seconds to wait for another process.
+        parts: The folders in it that are written to under its lock, and so cleared too.
 
     Raises:
         InUse: Another process holds the lock.
@@ -80,7 +81,7 @@ def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
 
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / LOCK)
+        lock = FileLock(folder / ".lock")
         try:
             lock.acquire(timeout=patience)
         except Timeout:
@@ -90,9 +91,8 @@ def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
             ) from None
     try:
         with explained(folder):
-            for left in folder.rglob(f".*.{TEMPORARY}"):
-                others = left.parent != folder and (left.parent / LOCK).exists()
-                if not others:
+            for place in (folder, *(folder / part for part in parts)):
+                for left in place.glob(f".*.{TEMPORARY}"):
                     left.unlink(missing_ok=True)
         yield
     finally:

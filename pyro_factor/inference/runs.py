@@ -14,6 +14,8 @@ from ..models.networks import Decoder, Encoder
 from ..models.prior_reference import refer_to
 from ..models.video_vae import VideoVAE
 
+KEPT = "kept"  # the folder of kept weights in a run's folder
+
 
 @dataclass(frozen=True)
 class Run:
@@ -157,12 +159,12 @@ def checkpoint_path(folder: Path) -> Path:
 
 def kept_path(folder: Path, iteration: int) -> Path:
     """Where the weights of an iteration are, if they were kept."""
-    return folder / "kept" / f"{iteration}.safetensors"
+    return folder / KEPT / f"{iteration}.safetensors"
 
 
 def kept_iterations(folder: Path) -> list[int]:
     """The iterations whose weights were kept, in order."""
-    names = [path.stem for path in (folder / "kept").glob("*.safetensors")]
+    names = [path.stem for path in (folder / KEPT).glob("*.safetensors")]
     return sorted(int(name) for name in names if name.isdecimal())
 
 

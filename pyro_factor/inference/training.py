@@ -23,6 +23,7 @@ from .hardware import choose_device, determinism
 from .metrics import read_rows
 from .persistence import check_persistence
 from .runs import (
+    KEPT,
     Run,
     build_data,
     checkpoint_path,
@@ -123,7 +124,7 @@ def train(
     require(not folder.is_file(), "folder", str(folder), "it is a file; name a folder")
     held = config_path(folder).exists()
     require(held or not resume, "folder", str(folder), "it holds no run; leave out resume")
-    with locked(folder):
+    with locked(folder, parts=[KEPT]):
         checkpoint = _resumed(folder, config) if resume else None
         if not resume:
             _refuse_overwriting(folder)

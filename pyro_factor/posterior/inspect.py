@@ -21,6 +21,8 @@ from .importance import LEAST, Importance, importance
 from .inference_data import check_sizes, import_arviz, write_posterior
 from .nuts import Chain, Settings, sample_chains
 
+NUTS = "nuts"  # the folder of chains, in a run's folder posterior
+
 
 class Truth(NamedTuple):
     """What NUTS says of some clips (B, N, C, H, W): chains, and the guide beside them."""
@@ -122,8 +124,8 @@ def inspect_truth(
     require(videos >= 1, "videos", videos, "give 1 or more")
     folder, clips = Path(run.folder) / "posterior", unseen_clips(run, videos, split, seed).videos
     key = f"{fingerprint(run.config)} {run.iteration}"
-    with locked(folder), tracking(progress) as track:
-        given = {"folder": folder / "nuts", "key": key, "track": track}
+    with locked(folder, parts=[NUTS]), tracking(progress) as track:
+        given = {"folder": folder / NUTS, "key": key, "track": track}
         chains = sample_chains(run.vae, clips, settings or Settings(), **given)  # type: ignore[arg-type]
         with atomic(folder / "nuts.nc") as temporary:
             nuts_data(run.vae, clips, chains).to_netcdf(str(temporary), engine="h5netcdf")

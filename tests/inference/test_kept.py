@@ -207,6 +207,8 @@ def test_a_run_that_is_killed_right_after_writing_keeps_them(
         patch.setattr(holder, name, killed)
         with pytest.raises(Killed):
             started(tmp_path, 6, keep=(0, 4, 6))
+    (tmp_path / "kept/.6.safetensors.123.tmp").touch()
     started(tmp_path, 6, keep=(0, 4, 6), resume=True)
     assert kept_iterations(tmp_path) == [0, 4, 6]
+    assert files(tmp_path) == ["0.safetensors", "4.safetensors", "6.safetensors"]
     assert_same_weights(load_run(tmp_path, iteration=4).vae, started(tmp_path / "whole", 4).vae)
