@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..errors import require
 from .prior_reader import PriorReader
+from .program import algebra
 from .video_guide import VideoGuide
 from .videos import Videos
 
@@ -23,13 +24,36 @@ class ShufflingGuide(VideoGuide):
     guide of eq. 12.
 
     Args:
-        reader: The prior, read; see `check_exchangeable`.
+        reader: The prior, read; see `check`.
         encoder: From images (M, C, H, W) to loc and scale, (M, D) each.
         beta: Weight of the latent draws (eq. 5).
         images: What a frame is.
     """
 
     name = "shuffling"
+
+    @classmethod
+    def check(cls, reader: PriorReader, num_frames: int) -> None:
+        """Raise unless a prior has static codes, and a KL that no shift of them changes.
+
+        Raises:
+            InputError: It has no factor `hs`, or one whose frames can't be exchanged.
+            NotGaussianPrior: It has no KL in closed form.
+        """
+        layout = reader.layout(num_frames)
+        held = f"it shuffles {STATIC}, and this prior's factors are {', '.join(layout.factors)}"
+        advice = f"{held}; give one with a static factor {STATIC}"
+        require(STATIC in layout.factors, "guide", cls.name, advice)
+        with algebra(reader.prior), torch.no_grad():
+            q = torch.randn(2, 1, num_frames, layout.num_features)
+            moved = [shifted(h, torch.ones(1).long(), layout.factors[STATIC]) for h in q]
+            before, after = (
+                torch.stack([*reader.expected_log_prior(loc, scale.exp()).values()]).sum()
+                for loc, scale in (q, moved)
+            )
+        held = f"it shuffles {STATIC} over frames, and this prior tells them apart"
+        advice = f"{held}; give another guide"
+        require(torch.allclose(before, after), "guide", cls.name, advice)
 
     def posterior(self, videos: Videos) -> dist.Normal:
         """Return q(h | x)."""
@@ -43,35 +67,6 @@ class ShufflingGuide(VideoGuide):
         static = self.reader.layout(num_frames).factors[STATIC]
         loc, scale = (shifted(part, shift, static) for part in (q.loc, q.scale))
         return dist.Normal(loc, scale)
-
-
-def check_exchangeable(reader: PriorReader, num_frames: int) -> None:
-    """Raise unless a prior has static codes, and a KL that no shift of them changes.
-
-    Args:
-        reader: The prior, read.
-        num_frames: N.
-
-    Raises:
-        InputError: It has no factor `hs`, or one whose frames can't be exchanged.
-        NotGaussianPrior: It has no KL in closed form.
-    """
-    layout = reader.layout(num_frames)
-    held = f"this prior's factors are {', '.join(layout.factors)}; give one with a static factor"
-    name = ShufflingGuide.name
-    require(STATIC in layout.factors, "guide", name, f"it shuffles {STATIC}, and {held} {STATIC}")
-    with torch.random.fork_rng(devices=[]):
-        q = torch.randn(2, 1, num_frames, layout.num_features, dtype=torch.float64)
-    one = torch.ones(1, dtype=torch.long)
-    moved = [shifted(part, one, layout.factors[STATIC]) for part in q]
-    before, after = (
-        sum(reader.expected_log_prior(loc, scale.exp()).values(), start=torch.zeros(1))
-        for loc, scale in (q, moved)
-    )
-    advice = (
-        f"it shuffles {STATIC} over frames, and this prior tells them apart; give another guide"
-    )
-    require(torch.allclose(before, after), "guide", name, advice)
 
 
 def shifted(

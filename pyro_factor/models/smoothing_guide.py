@@ -7,6 +7,7 @@ from torch import Tensor
 
 from .latent_posterior import LatentPosterior, smooth
 from .layout import Layout
+from .prior_reader import PriorReader
 from .video_guide import VideoGuide, sample_in_turn
 from .videos import Videos
 
@@ -22,6 +23,11 @@ class SmoothingGuide(VideoGuide):
     """
 
     name = "smoothing"
+
+    @classmethod
+    def check(cls, reader: PriorReader, num_frames: int) -> None:
+        """Raise `NotGaussianPrior` unless the prior has a Gaussian form."""
+        reader.form(num_frames)
 
     def posterior(self, videos: Videos) -> LatentPosterior:
         """Return q(h | x)."""

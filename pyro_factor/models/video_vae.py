@@ -18,7 +18,7 @@ from .latent_posterior import LatentPosterior, global_posterior, smooth
 from .networks import ImageShape, check_sizes
 from .prior_reader import PriorReader
 from .program import Prior, algebra, run_prior
-from .shuffling_guide import ShufflingGuide, check_exchangeable
+from .shuffling_guide import ShufflingGuide
 from .smoothing_guide import SmoothingGuide
 from .video_guide import VideoGuide
 from .video_model import VideoModel
@@ -90,10 +90,7 @@ class VideoVAE(nn.Module):
         layout = reader.layout(num_frames)
         _check_parameters(prior, num_frames)
         reader.check(num_frames)
-        if guide == "smoothing":
-            reader.form(num_frames)  # before training, not in its first step
-        if guide == "shuffling":
-            check_exchangeable(reader, num_frames)
+        GUIDES[guide].check(reader, num_frames)
         self.num_features = layout.num_features
         frames = (self.num_features, image_shape, glimpse)
         sizes: dict[str, Any] = {"channels": self.channels, "hidden": hidden}
