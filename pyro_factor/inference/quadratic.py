@@ -29,16 +29,15 @@ def expected_log_prob(sites: Sites, normals: Normals) -> Tensor:
     Returns:
         A scalar; differentiable in the guide's Normals and in the model's parameters.
     """
+    log_prob, gradient = _gradient(sites)
     values = [site["value"] for site in sites.values()]
-    log_prob = torch.stack([site["log_prob_sum"] for site in sites.values()]).sum()
-    gradient = torch.autograd.grad(log_prob, values, create_graph=True)
     distances = [normals[name][0] - site["value"] for name, site in sites.items()]
     curvature = torch.autograd.grad(gradient, values, distances, create_graph=True)
     total = log_prob
     for g, hd, distance in zip(gradient, curvature, distances, strict=True):
         total = total + (g * distance).sum() + 0.5 * (hd * distance).sum()
     for (name, site), g in zip(sites.items(), gradient, strict=True):
-        diagonal = _diagonal(g, site)
+        diagonal = _diagonal(g, site["value"], _probes(site))
         total = total + 0.5 * (diagonal * normals[name][1].square()).sum()
     return total
 
@@ -52,13 +51,11 @@ def check_plates(sites: Sites) -> None:
     Raises:
         InvalidPairError: Names the draw.
     """
-    values = [site["value"] for site in sites.values()]
-    log_prob = torch.stack([site["log_prob_sum"] for site in sites.values()]).sum()
-    gradients = torch.autograd.grad(log_prob, values, create_graph=True)
-    for (name, site), gradient in zip(sites.items(), gradients, strict=True):
-        weights = 0.5 + torch.rand_like(site["value"])
-        ones, others = (_diagonal(gradient, site, w) for w in (torch.ones_like(weights), weights))
-        if not torch.allclose(ones, others, rtol=1e-3, atol=0.0):
+    for (name, site), g in zip(sites.items(), _gradient(sites)[1], strict=True):
+        value, probes = site["value"], _probes(site)
+        weights = 0.5 + torch.rand_like(value)
+        alone, weighted = (_diagonal(g, value, each) for each in (probes, probes * weights))
+        if not torch.allclose(alone, weighted / weights**2, rtol=1e-3, atol=0.0):
             raise InvalidPairError(
                 f"AnalyticKL_ELBO: entries of draw {name!r} under a plate are not independent, "
                 "since a later draw depends on several of them; declare them by .to_event, "
@@ -66,20 +63,31 @@ def check_plates(sites: Sites) -> None:
             )
 
 
-def _diagonal(gradient: Tensor, site: dict[str, Any], weights: Tensor | float = 1.0) -> Tensor:
-    """H's diagonal at one site: a product for each of its entries outside plates.
+def _gradient(sites: Sites) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """The sum of log p over all sites, and its gradient in the value of each."""
+    values = [site["value"] for site in sites.values()]
+    log_prob = torch.stack([site["log_prob_sum"] for site in sites.values()]).sum()
+    return log_prob, torch.autograd.grad(log_prob, values, create_graph=True)
+
+
+def _probes(site: dict[str, Any]) -> Tensor:
+    """A probe for each entry of a site outside plates, with ones in all its copies under them.
 
     Entries under a plate are independent given what is outside it (`check_plates`), so one product
-    serves them all, whatever their weights in it.
+    serves them all.
     """
     value, event_dim = site["value"], site["fn"].event_dim
     plates = {frame.dim - event_dim for frame in site["cond_indep_stack"] if frame.vectorized}
     shape = [1 if d - value.dim() in plates else n for d, n in enumerate(value.shape)]
     size = math.prod(shape)
     units = torch.eye(size, dtype=value.dtype, device=value.device)
-    probes = units.reshape(size, *shape).expand(size, *value.shape) * weights
+    return units.reshape(size, *shape).expand(size, *value.shape)
+
+
+def _diagonal(gradient: Tensor, value: Tensor, probes: Tensor) -> Tensor:
+    """H's diagonal at one site: a product for each probe."""
     (products,) = torch.autograd.grad(
         gradient, [value], probes, create_graph=True, is_grads_batched=True
     )
     # entry e of the product with unit e
-    return (products * probes).sum(0) / weights**2
+    return (products * probes).sum(0)
