@@ -103,7 +103,7 @@ class VideoClips(Described):
         """
         fitted, scored = self.replace(split="train"), self.replace(split=split)
         for part in (fitted, scored):
-            part._refuse_empty()
+            _check_part(part, _cut(part, torch.device("cpu")))
         return fitted, scored
 
     def batch(self, num_videos: int, generator: torch.Generator) -> Clips:
@@ -122,7 +122,7 @@ class VideoClips(Described):
         """
         require(num_videos >= 1, "num_videos", num_videos, "give at least 1")
         cut, device = _cut(self, generator.device), generator.device
-        self._refuse_empty()
+        _check_part(self, cut)
         chosen = torch.randint(len(cut.clip), (num_videos,), generator=generator, device=device)
         steps = self.frame_step * torch.arange(self.num_frames, device=device)
         frames = cut.start[chosen][:, None] + steps
@@ -134,12 +134,6 @@ class VideoClips(Described):
             None if position is None else position[frames],
             clip,
         )
-
-    def _refuse_empty(self) -> None:
-        parts = f"folders or files {', '.join(SPLITS)}"
-        advice = f"it has no such clip; give {LEAST} clips or more, or {parts}"
-        found = len(_cut(self, torch.device("cpu")).clip)
-        require(found > 0, "split", self.split, advice)
 
 
 class _Cut(NamedTuple):
@@ -175,6 +169,12 @@ def _cut(data: VideoClips, device: torch.device) -> _Cut:
     before = footage.lengths.cumsum(0) - footage.lengths
     labels = _labels(data, footage)
     return _Cut(footage.frames, clip, before[clip] + start, labels, footage.skipped + short)
+
+
+def _check_part(data: VideoClips, cut: _Cut) -> None:
+    parts = f"folders or files {', '.join(SPLITS)}"
+    advice = f"it has no such clip; give {LEAST} clips or more, or {parts}"
+    require(len(cut.clip) > 0, "split", data.split, advice)
 
 
 def _short(footage: Footage, numbers: Sequence[int], least: int) -> tuple[Skipped, ...]:
