@@ -49,28 +49,27 @@ class GaussianForm:
     coupling: Float[Tensor, "globals frames features"]
 
     @cached_property
+    @torch.inference_mode(False)  # it is kept, and gradients may flow through it later
     def loc(self) -> Float[Tensor, "frames features"]:
         """The mean, (N, D)."""
         if not self.learned and not self.linear.any():
             return self.linear
-        with torch.inference_mode(False):  # it is kept, and gradients may flow through it later
-            factor = torch.linalg.cholesky(self.precision)
-            loc = torch.cholesky_solve(self.linear.reshape(-1, 1), factor)
-        return loc.reshape(self.linear.shape)
+        factor = torch.linalg.cholesky(self.precision)
+        return torch.cholesky_solve(self.linear.reshape(-1, 1), factor).reshape(self.linear.shape)
 
     @cached_property
+    @torch.inference_mode(False)  # as in `loc`
     def precision(self) -> Float[Tensor, "entries entries"]:
         """P whole, (N·D, N·D), frame-major: entry (n, d) of h is number n·D + d."""
-        with torch.inference_mode(False):
-            coupling = self.coupling.flatten(1)
-            precision = self.structure.dense() - coupling.T @ coupling
-            return 0.5 * (precision + precision.T)
+        coupling = self.coupling.flatten(1)
+        precision = self.structure.dense() - coupling.T @ coupling
+        return 0.5 * (precision + precision.T)
 
     @cached_property
+    @torch.inference_mode(False)  # as in `loc`
     def covariance(self) -> Float[Tensor, "entries entries"]:
         """The covariance of the entries of h, (N·D, N·D), frame-major."""
-        with torch.inference_mode(False):
-            return torch.cholesky_inverse(torch.linalg.cholesky(self.precision))
+        return torch.cholesky_inverse(torch.linalg.cholesky(self.precision))
 
     @property
     def learned(self) -> bool:
