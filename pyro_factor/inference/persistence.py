@@ -16,13 +16,15 @@ FLOOR = 0.05  # of a prior of unit scale: what varies less fades, or its gradien
 def persistence_penalty(
     h: Float[Tensor, "videos frames features"], columns: Sequence[int]
 ) -> Float[Tensor, ""]:
-    """Σ ρ², ρ the canonical correlations between a factor's codes of the first and last frames.
+    """−½ Σ log(1 − ρ²), ρ the canonical correlations of a factor's codes of first and last frames.
 
-    What moves is forgotten between frames that lie far apart; a direction of the code that is not
-    forgotten, ρ = 1, holds what stays. A walk costs little more than a static draw, so that no
-    ELBO keeps identity out of the features that motion leaves over. Correlations of single
-    features don't show it where the directions are mixed, so all of them are compared, in units of
-    their own spread: a feature that has nearly collapsed is still read by whoever scales it up.
+    It is the mutual information of the two frames' codes, were they Gaussian. What moves is
+    forgotten between frames that lie far apart; a direction of the code that is not forgotten holds
+    what stays. A walk costs little more than a static draw, so that no ELBO keeps identity out of
+    the features that motion leaves over. Correlations of single features don't show it where the
+    directions are mixed, so all of them are compared, in units of their own spread: a feature that
+    has nearly collapsed is still read by whoever scales it up. Of a direction that is wholly kept,
+    ρ = 1, the slope is steep; that of Σ ρ² would vanish there.
 
         q = vae.encode(videos)
         loss = elbo(videos) + weight * persistence_penalty(q.loc, vae.factors["ht"])
@@ -31,21 +33,25 @@ def persistence_penalty(
 
     Args:
         h: Codes, or the guide's means, of a batch's frames, (B, N, D); two clips or more.
-        columns: The factor's features.
+        columns: The factor's features, D' of them.
 
     Returns:
-        Without a unit, at most the number of features; about their square over B by chance.
+        Nats; about D'² / 2B by chance, and at most 6 for a feature of unit spread.
     """
     # in float64, since the spread of mixed directions is nearly singular
     codes = h[..., columns].double()
     centred = codes - codes.mean(0)
-    whitened = []
-    for frame in (centred[:, 0], centred[:, -1]):
-        spread = frame.T @ frame / len(frame) + frame.new_full((len(columns),), FLOOR**2).diag()
-        whitener, _ = torch.linalg.cholesky_ex(spread)  # cholesky would wait for the GPU
-        whitened.append(torch.linalg.solve_triangular(whitener, frame.T, upper=False))
-    first, last = whitened
-    return (first @ last.T / len(h)).square().sum().to(h.dtype)
+    first, last = centred[:, 0], centred[:, -1]
+    apart = _log_volume(first) + _log_volume(last)
+    return ((apart - _log_volume(torch.cat([first, last], -1))) / 2).to(h.dtype)
+
+
+def _log_volume(centred: Float[Tensor, "videos columns"]) -> Float[Tensor, ""]:
+    """Log |S|, S the covariance with the floor on its diagonal."""
+    spread = centred.T @ centred / len(centred)
+    spread = spread + FLOOR**2 * torch.eye(len(spread), dtype=spread.dtype, device=spread.device)
+    root, _ = torch.linalg.cholesky_ex(spread)  # cholesky would wait for the GPU
+    return 2 * root.diagonal().log().sum()
 
 
 def check_persistence(vae: VideoVAE, weight: float, videos: int) -> None:

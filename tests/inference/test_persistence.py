@@ -1,5 +1,7 @@
 """The penalty on what a factor keeps through a clip, against scikit-learn's CCA and by hand."""
 
+import math
+
 import pytest
 import torch
 from sklearn.cross_decomposition import CCA
@@ -18,14 +20,14 @@ def codes(*shape):
     return torch.randn(*shape, dtype=torch.float64)
 
 
-def test_squared_canonical_correlations():
+def test_mutual_information_of_canonical_pairs():
     h = codes(200, 3, 4)
     h[:, 2, 1] = h[:, 0, 3] + 0.5 * codes(200)
     h[:, 2, 3] = h[:, 0, 1] - h[:, 0, 3] + 2 * codes(200)
     first, last = (h[:, frame, [1, 3]].numpy() for frame in (0, 2))
     pairs = CCA(2, scale=False, max_iter=10_000, tol=1e-14).fit_transform(first, last)
-    expected = sum(
-        float(torch.corrcoef(torch.tensor([a, b]))[0, 1]) ** 2
+    expected = -0.5 * sum(
+        math.log(1 - float(torch.corrcoef(torch.tensor([a, b]))[0, 1]) ** 2)
         for a, b in zip(*(scores.T.tolist() for scores in pairs), strict=True)
     )
     found = persistence_penalty(UNITS * h, [1, 3])
@@ -34,27 +36,29 @@ def test_squared_canonical_correlations():
 
 def test_what_stays_is_found_in_any_mixture():
     h = codes(500, 2, 3)
-    h[:, 1, 0] = h[:, 0, 0]  # stays, and is small beside what moves
+    h[:, 1, 0] = h[:, 0, 0] + 0.1 * codes(500)  # stays, and is small beside what moves
     mixture = codes(3, 3)
     mixture[0] /= 100
-    found = persistence_penalty(UNITS * h @ mixture, [0, 1, 2])
-    assert float(found) == pytest.approx(1, abs=0.05)
+    plain, mixed = (persistence_penalty(UNITS * each, [0, 1, 2]) for each in (h, h @ mixture))
+    assert float(mixed) == pytest.approx(float(plain), rel=1e-4)
+    assert float(plain) == pytest.approx(math.log(10), abs=0.2)
 
 
 def test_what_hardly_varies_fades():
     h = codes(500, 1, 1).expand(500, 2, 1)
     for size in (0.001, FLOOR, 1.0):
         spread = (size * h[:, 0]).var(correction=0).item()
-        expected = (spread / (spread + FLOOR**2)) ** 2
+        correlation = spread / (spread + FLOOR**2)
         found = persistence_penalty(size * h, [0])
-        assert float(found) == pytest.approx(expected, rel=1e-9)
+        expected = -math.log1p(-(correlation**2)) / 2
+        assert float(found) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
 def test_a_feature_that_is_constant_or_twice_there():
-    h = torch.randn(100, 2, 1).expand(100, 2, 4).clone()
-    h[:, 1] = h[:, 0]
+    h = codes(100, 1, 1).expand(100, 2, 4).clone()
     h[..., 3] = 1.0
-    assert float(persistence_penalty(h, [0, 1, 2, 3])) == pytest.approx(1, abs=0.01)
+    found, once = persistence_penalty(h, [0, 1, 2, 3]), persistence_penalty(3**0.5 * h, [0])
+    assert float(found) == pytest.approx(float(once), rel=1e-9)
 
 
 def test_gradient():
