@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from . import priors
+from .program import merged
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -116,7 +117,7 @@ def closed_form(prior: Callable) -> ExpectedTerms | None:
     if isinstance(prior, nn.Module):
         terms = REGISTRY.get(type(prior))
         return None if terms is None else functools.partial(terms, prior=prior)
-    bound = prior if isinstance(prior, functools.partial) else functools.partial(prior)
+    bound = merged(prior)
     terms = REGISTRY.get(bound.func) if isinstance(bound.func, Hashable) else None
     if terms is None:
         return None

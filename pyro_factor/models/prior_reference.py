@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from ..config import FROM_PYTHON
 from ..errors import InputError, require
 from . import gallery, priors
-from .program import explained
+from .program import explained, merged
 
 PAPER = (priors.factored, priors.slow, priors.independent)
 BUILT_IN: dict[str, Callable] = {prior.__name__: prior for prior in PAPER} | gallery.PRIORS
@@ -66,11 +66,10 @@ def refer_to(prior: Callable) -> PriorReference:
         return _FOUND[prior]
     if type(prior) is gallery.LearnedFactored and prior.every == 1:
         return PriorReference("learned", prior.hyperparameters, None)
-    arguments: dict[str, Any] = {}
-    if isinstance(prior, functools.partial):
-        if prior.args:
-            return PriorReference(FROM_PYTHON, {}, None)
-        arguments, prior = prior.keywords, prior.func
+    bound = merged(prior)
+    if bound.args:
+        return PriorReference(FROM_PYTHON, {}, None)
+    arguments, prior = bound.keywords, bound.func
     plain = all(type(value) in {bool, int, float, str} for value in arguments.values())
     name = getattr(prior, "__name__", "")
     if plain and BUILT_IN.get(name) is prior:

@@ -62,6 +62,18 @@ def sample_sites(trace: poutine.Trace) -> list[Any]:
     ]
 
 
+def merged(prior: Callable) -> functools.partial:
+    """A prior as one `functools.partial`, whatever partials it is nested in.
+
+    Python merges them itself, but for one that has been asked for its `__dict__`, as `isinstance`
+    asks it for a protocol's sake.
+    """
+    if not isinstance(prior, functools.partial):
+        return functools.partial(prior)
+    inner = merged(prior.func)
+    return functools.partial(inner, *prior.args, **prior.keywords)
+
+
 def tensors_of(prior: Any) -> list[Tensor]:
     """The parameters and buffers a prior is made of: a module's, and those bound to it."""
     if isinstance(prior, functools.partial):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import require
 from . import priors
-from .program import Prior
+from .program import Prior, merged
 from .video_vae import VideoVAE
 
 WALKS = (priors.factored, priors.slow)  # whose other factor is the same for any frames
@@ -49,7 +49,7 @@ def thinned(prior: Prior, every: int) -> Prior:
         return prior.thinned(every)
     advice = "this prior has parameters and no method thinned(every); give 1, or the prior one"
     require(not isinstance(prior, nn.Module), "every", every, advice)
-    bound = prior if isinstance(prior, functools.partial) else functools.partial(prior)
+    bound = merged(prior)
     if bound.func is priors.independent:
         return prior
     if bound.func in WALKS:

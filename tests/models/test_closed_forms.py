@@ -100,8 +100,12 @@ def test_gradient_in_the_scales_is_right():
     assert torch.autograd.gradcheck(expected, scales)
 
 
-def test_closed_form_is_found_through_partials():
-    bound = functools.partial(functools.partial(priors.factored, static=3), temporal=1)
+@pytest.mark.parametrize("asked", [False, True])
+def test_closed_form_is_found_through_partials(asked):
+    inner = functools.partial(priors.factored, static=3)
+    if asked:
+        assert inner.__dict__ == {}  # Python then nests what it would merge
+    bound = functools.partial(inner, temporal=1)
     loc, scale = torch.randn(5, 4), torch.rand(5, 4)
     terms = closed.closed_form(bound)(loc, scale)
     torch.testing.assert_close(
