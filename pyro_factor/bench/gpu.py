@@ -40,7 +40,7 @@ def gpu_sharing(sizes: Sizes, track: Track) -> list[Row]:
 
 def on_gpu(sizes: Sizes, track: Track, device: str) -> list[Row]:
     """The same on any device, so that it is tested where there is no GPU."""
-    large = sizes.replace(videos=sizes.gpu_videos)
+    large = sizes.replace(videos=sizes.gpu_videos, matrix=sizes.gpu_matrix)
     times = step_times(large, track, device)
     ours, _, same, default = times.values()
     return [

@@ -18,7 +18,8 @@ class Sizes:
         repetitions: Times of each contestant.
         warmup: Rounds before these.
         apart: Whether contestants have a process each, as settings of the whole process need.
-        matrix: Side of the matrices whose product sets the limit.
+        matrix: Side of the matrices whose product and copy set the limit.
+        gpu_matrix: The same on a GPU, which smaller ones do not fill.
         curve: Iterations of loss curves.
         seeds: Seeds of loss curves.
         judged_frames: Frames that the classifiers are fitted on, and scored on.
@@ -41,6 +42,7 @@ class Sizes:
     warmup: int = 3
     apart: bool = True
     matrix: int = 2048
+    gpu_matrix: int = 8192
     curve: int = 100
     seeds: tuple[int, ...] = (0, 1, 2)
     judged_frames: int = 20_000
@@ -73,6 +75,7 @@ QUICK = Sizes(
     warmup=0,
     apart=False,
     matrix=64,
+    gpu_matrix=64,
     curve=3,
     seeds=(0, 1),
     judged_frames=300,

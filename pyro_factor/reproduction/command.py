@@ -10,8 +10,9 @@ class Reproduce:
     """Train and score the cells of the paper's tables 1-3 that the ledger lacks."""
 
     schedule: str = "short"
-    """paper (30,000 iterations of 64 clips), short (2,000 of 16), recipe or glimpse (2,000
-    of 128, by docs/reproduction; recipe-long, glimpse-long: longer) or smoke (a try-out)."""
+    """paper (30,000 iterations of 64 clips), quarter (its first 7,500), short (2,000 of 16), recipe
+    or glimpse (2,000 of 128, by docs/reproduction; recipe-long, glimpse-long: longer) or smoke (a
+    try-out)."""
     only: tuple[str, ...] = ()
     """Cells by name, -seed0 or not, or pattern, such as 'mnist-factored-*'; all unless given."""
     seeds: tuple[int, ...] = (0,)

@@ -145,6 +145,7 @@ def glimpse(iterations: int, **options: Any) -> Schedule:
 
 SCHEDULES = {
     "paper": Schedule(iterations=30_000, videos=64),
+    "quarter": Schedule(iterations=7_500, videos=64),  # `paper`, stopped early
     "short": Schedule(iterations=2_000, videos=16),
     "recipe": Schedule(2_000, 128, training=_rate(300), **_RECIPE),
     "recipe-long": Schedule(16_000, 64, training=_rate(2_000), keep=_KEPT, **_RECIPE),
