@@ -97,11 +97,11 @@ def _train(way: Way) -> Trained:
 
 def _score(vae: VideoVAE, data: VideoData, frames: int) -> tuple[float, float]:
     """Accuracies of the static features on digits and of the temporal ones on places."""
-    with evaluating(vae, 0) as device:
+    with evaluating(vae, 0):
         parts = [data.replace(split=part) for part in ("train", "test")]
         count = max(1, frames // data.num_frames)
         train, test = (
-            gather(vae, batches(part, count, 16, stream(0, i, device))).codes
+            gather(vae, batches(part, count, 16, stream(0, i))).codes
             for i, part in enumerate(parts)
         )
     split = Split(vae.factors["hs"], vae.factors["ht"])

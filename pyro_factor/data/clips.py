@@ -1,6 +1,6 @@
 """A batch of video clips, labelled or not."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 
 import torch
@@ -44,9 +44,16 @@ class Clips:
 
     def __getitem__(self, where: slice) -> "Clips":
         """Some of the clips, with their labels."""
+        return self._each(lambda value: value[where])
+
+    def to(self, device: torch.device) -> "Clips":
+        """The clips with their labels on a device."""
+        return self._each(lambda value: value.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Clips":
         whole = (getattr(self, field.name) for field in fields(self))
-        some = (None if value is None else value[where] for value in whole)
-        return Clips(*some)  # type: ignore[arg-type]
+        changed = (None if value is None else change(value) for value in whole)
+        return Clips(*changed)  # type: ignore[arg-type]
 
 
 def join(parts: Iterable[Clips]) -> Clips:

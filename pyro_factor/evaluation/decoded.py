@@ -108,7 +108,7 @@ def measure_decoded(
     with tracking(progress) as track, evaluating(vae, seed) as device:
         given = {"iterations": iterations, "seed": seed, "device": device, "track": track}
         real, test = run.data.replace(num_frames=frames).scoring(split)
-        drawn = test.batch(clips, stream(seed, TEST_STREAM, device))
+        drawn = test.batch(clips, stream(seed, TEST_STREAM)).to(device)
         swaps: Mapping[str, Verdict] = {}
         if columns and drawn.static is not None and drawn.temporal is not None:
             judge = train_judge(real, **given)  # type: ignore[arg-type]

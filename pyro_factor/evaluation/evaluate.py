@@ -135,10 +135,10 @@ def _encode(
     vae = run.vae
     measures = (None, elbo_terms(vae, num_frames))
     gathered = []
-    with evaluating(vae, seed) as device:
+    with evaluating(vae, seed):
         parts = run.data.replace(num_frames=num_frames).scoring(split)
         for data, number, measure in zip(parts, STREAMS, measures, strict=True):
-            drawn = batches(data, clips, per_batch, stream(seed, number, device))
+            drawn = batches(data, clips, per_batch, stream(seed, number))
             shown = track(drawn, -(-clips // per_batch), f"Encoding {data.split} clips")
             gathered.append(gather(vae, shown, measure))
     return gathered

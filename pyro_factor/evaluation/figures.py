@@ -119,7 +119,7 @@ def _codes(run: Run, seed: int) -> "matplotlib.figure.Figure":
 def _test_clips(run: Run, seed: int, videos: int) -> Tensor:
     device = next(run.vae.parameters()).device
     data = run.data.replace(split="test", num_frames=_num_frames(run))
-    return data.batch(videos, stream(seed, TEST_STREAM, device)).videos
+    return data.batch(videos, stream(seed, TEST_STREAM)).videos.to(device)
 
 
 def _sequences(run: Run, seed: int, videos: int) -> Tensor:

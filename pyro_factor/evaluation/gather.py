@@ -68,7 +68,8 @@ def gather(
         video.
     """
     parts, totals, count = [], dict[str, float](), 0
-    for clips in batches:
+    device = next(vae.parameters()).device
+    for clips in (drawn.to(device) for drawn in batches):
         num_videos, num_frames = clips.videos.shape[:2]
         parts.append(
             [
@@ -100,10 +101,13 @@ def batches(
         yield data.batch(min(batch_size, clips - start), generator)
 
 
-def stream(seed: int, number: int, device: torch.device) -> torch.Generator:
-    """A random generator of its own for each seed and stream number."""
+def stream(seed: int, number: int) -> torch.Generator:
+    """A random generator of its own for each seed and stream number.
+
+    It draws on the CPU, so that a model is scored on the same clips wherever it is.
+    """
     state = np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0]
-    return torch.Generator(device).manual_seed(int(state))
+    return torch.Generator().manual_seed(int(state))
 
 
 @contextmanager

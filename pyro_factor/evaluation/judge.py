@@ -85,14 +85,14 @@ def train_judge(
         InputError: Fewer than 1 iteration.
     """
     require(iterations >= 1, "iterations", iterations, "give 1 or more")
-    single, generator = data.replace(num_frames=1), stream(seed, STREAM, device)
+    single, generator = data.replace(num_frames=1), stream(seed, STREAM)
     classes = _num_classes(single, generator, iterations)
     with seeded(seed, STREAM), torch.enable_grad():
         judge = Judge(data.image_shape[0], *classes).to(device)
         adam = torch.optim.Adam(judge.parameters(), 2e-3)
         rate = torch.optim.lr_scheduler.CosineAnnealingLR(adam, iterations)
         for _ in track(range(iterations), iterations, "Training a judge"):
-            clips = single.batch(FRAMES, generator)
+            clips = single.batch(FRAMES, generator).to(device)
             static, temporal = judge(clips.videos[:, 0])
             loss = cross_entropy(static, clips.label("static"))
             loss = loss + cross_entropy(temporal, clips.label("temporal")[:, 0])

@@ -112,9 +112,9 @@ def factor_nats(vae: VideoVAE, videos: Tensor) -> dict[str, Tensor]:
 def _moment(run: Run, options: Mapping[str, object], progress: bool) -> Moment:
     scores = evaluate(run, write=False, progress=progress, **options)  # type: ignore[arg-type]
     frames, vae = scores.num_frames, run.vae
-    with evaluating(vae, scores.seed) as device:
+    with evaluating(vae, scores.seed):
         data = run.data.replace(num_frames=frames).scoring(scores.data_split)[1]
-        generator = stream(scores.seed, TEST_STREAM, device)
+        generator = stream(scores.seed, TEST_STREAM)
         drawn = batches(data, scores.clips, max(1, FRAMES // frames), generator)
         seen = gather(vae, drawn, partial(factor_nats, vae))
     loc = seen.features

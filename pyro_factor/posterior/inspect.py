@@ -136,7 +136,7 @@ def unseen_clips(run: Run, videos: int, split: str, seed: int) -> Clips:
     """Clips that the run was not trained on; fewer of them are the first of more."""
     device = next(run.vae.parameters()).device
     data = run.data.replace(split=split)
-    return join(data.batch(1, stream(seed, clip, device)) for clip in range(videos))
+    return join(data.batch(1, stream(seed, clip)) for clip in range(videos)).to(device)
 
 
 def _write(found: Mapping[str, Sequence[Importance]], path: Path) -> None:

@@ -47,7 +47,7 @@ def measure_rounding(run: Run, rounded: VideoVAE, clips: int = CLIPS, seed: int 
     """
     with evaluating(run.vae, seed) as device:
         test = run.data.scoring("test")[1]
-        videos = test.batch(clips, stream(seed, TEST_STREAM, device)).videos
+        videos = test.batch(clips, stream(seed, TEST_STREAM)).videos.to(device)
         before, after = (_seen(vae, videos, seed) for vae in (run.vae, rounded))
     moved = (after.loc - before.loc) / before.scale
     floats = [(name, t) for name, t in weights(run.vae).items() if t.is_floating_point()]

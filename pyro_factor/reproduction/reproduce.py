@@ -17,7 +17,7 @@ from ..evaluation.decoded import measure_decoded
 from ..evaluation.figures import figures
 from ..files import atomic
 from ..inference.hardware import choose_device, choose_precision, name_precision
-from ..inference.runs import build_data, checkpoint_path
+from ..inference.runs import Run, build_data, checkpoint_path
 from ..inference.training import train_described
 from .claims_page import render_claims
 from .figure import draw
@@ -86,15 +86,17 @@ def reproduce(
         print(f"{schedule}: {cell.name}", file=sys.stderr)
         try:
             root = roots[cell.dataset]
-            row = _row(cell, schedule, Path(runs), root, device, left, progress)
+            run, row = _row(cell, schedule, Path(runs), root, device, left, progress)
         except InUse as error:
             print(f"Left out: {error}", file=sys.stderr)
         except TrainingDiverged as error:
             diverged.append(f"{cell.name}: {error}")
         else:
-            book.add([row])
-            write_tables(book)
+            book.add([row])  # before anything else can fail
             rows.append(row)
+            write_tables(book)
+            if SCHEDULES[schedule].in_tables and _can_draw():
+                figures(run)
     if diverged:
         raise TrainingDiverged("\n".join(diverged))
     return rows
@@ -130,9 +132,14 @@ def write_tables(ledger: Ledger) -> Path:
     for name, page in (("tables.md", render(rows)), ("claims.md", render_claims(rows))):
         with atomic(path.with_name(name)) as temporary:
             temporary.write_text(page, encoding="utf-8")
-    if find_spec("matplotlib"):
+    if _can_draw():
         draw(rows, path.with_name("tables.png"))
     return path
+
+
+def _can_draw() -> bool:
+    # what a stand-in of pydantic lacks is needed for a run's figures
+    return all(find_spec(name) for name in ("matplotlib", "pydantic_core"))
 
 
 def _row(
@@ -143,7 +150,7 @@ def _row(
     device: str,
     minutes: float,
     progress: bool,
-) -> Row:
+) -> tuple[Run, Row]:
     plan = SCHEDULES[schedule]
     config = plan.config(cell, device=device)
     data = build_data(config, root)
@@ -160,14 +167,12 @@ def _row(
             progress=progress,
         )
         scores["decoded"] = asdict(decoded)
-    if plan.in_tables and find_spec("matplotlib"):
-        figures(run)
     where = choose_device(device)
     precision = name_precision(choose_precision(config.training.precision, where))
     description = config.model_dump(mode="json")
     if cell.dataset == "chairs" and root is not None:
         description["data"]["root"] = Path(root).name  # whose meshes, wherever they lie
-    return Row(
+    return run, Row(
         schedule=schedule,
         cell=cell,
         config=description,

@@ -87,8 +87,21 @@ def test_a_seed_fixes_the_scores_and_leaves_the_random_state(run):
     torch.rand(3)
     assert small(run, seed=1) == first
     assert small(run, seed=2) != first
-    drawn = {torch.rand((), generator=stream(0, n, torch.device("cpu"))).item() for n in STREAMS}
+    drawn = {torch.rand((), generator=stream(0, n)).item() for n in STREAMS}
     assert len(drawn) == 2
+
+
+def test_clips_are_drawn_on_the_cpu_and_come_to_the_model(run, monkeypatch):
+    def encode(videos):
+        raise LookupError(videos.device.type)
+
+    elsewhere = [torch.empty(0, device="meta")]
+    monkeypatch.setattr(run.vae, "parameters", lambda: iter(elsewhere))
+    monkeypatch.setattr(run.vae, "encode", encode)
+    generator = stream(0, 0)
+    assert generator.device.type == "cpu"  # the same clips for every device
+    with pytest.raises(LookupError, match="meta"):
+        gather(run.vae, batches(run.data, 2, 2, generator))
 
 
 def test_training_mode_comes_back(run):
@@ -115,7 +128,7 @@ def test_terms_are_means_over_clips_whatever_the_batches(run):
         return {"brightness": videos.sum((1, 2, 3, 4)).mean()}
 
     def brightness(batch_size):
-        drawn = list(batches(run.data, 20, batch_size, stream(0, 0, torch.device("cpu"))))
+        drawn = list(batches(run.data, 20, batch_size, stream(0, 0)))
         assert sum(len(clips.static) for clips in drawn) == 20
         per_clip = torch.cat([clips.videos.sum((1, 2, 3, 4)) for clips in drawn])
         return gather(run.vae, drawn, measure).terms["brightness"], per_clip.mean().item()
@@ -125,8 +138,8 @@ def test_terms_are_means_over_clips_whatever_the_batches(run):
 
 
 def test_gathered_frames_keep_their_labels(run):
-    clips = BouncingDigits(num_frames=4).batch(5, stream(0, 0, torch.device("cpu")))
-    told = list(batches(run.data, 5, 5, stream(0, 0, torch.device("cpu"))))
+    clips = BouncingDigits(num_frames=4).batch(5, stream(0, 0))
+    told = list(batches(run.data, 5, 5, stream(0, 0)))
     found = gather(run.vae, told)
     codes, position = found.codes, found.position
     assert codes.features.shape == (20, 12)

@@ -58,6 +58,25 @@ def test_what_is_missing_is_done_and_no_more(tmp_path, capsys):
     assert f"{first.scores['linear']['accuracies']['d_score']:.2f}" in listed
 
 
+def test_a_row_is_kept_before_figures_can_fail(monkeypatch):
+    shown = replace(module.SCHEDULES["smoke"], in_tables=True)
+    monkeypatch.setitem(module.SCHEDULES, "smoke", shown)
+    monkeypatch.setattr(module, "figures", lambda run: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        reproduce("smoke", [CELL.name], progress=False)
+    (row,) = Ledger(module.LEDGER).rows()
+    assert row.cell == CELL
+
+
+def test_no_figures_with_a_stand_in_of_what_they_need(monkeypatch):
+    monkeypatch.setattr(module, "find_spec", lambda name: name != "pydantic_core")
+    monkeypatch.setattr(module, "figures", lambda run: 1 / 0)
+    shown = replace(module.SCHEDULES["smoke"], in_tables=True)
+    monkeypatch.setitem(module.SCHEDULES, "smoke", shown)
+    assert len(reproduce("smoke", [CELL.name], progress=False)) == 1
+    assert not list(Path("docs").rglob("*.png"))
+
+
 @pytest.mark.parametrize(
     ("pattern", "seeds", "expected"),
     [
@@ -146,7 +165,7 @@ def test_ledgers_merge(tmp_path, capsys):
 
 
 BAD = {
-    "schedule": ({"schedule": "long"}, "schedule: got 'long'; choose from paper, short, recipe,"),
+    "schedule": ({"schedule": "long"}, "schedule: got 'long'; choose from paper, quarter, short,"),
     "cell": ({"only": ["mnist-facotred-*"]}, "only: got 'mnist-facotred-*'; no cell has"),
     "seed": ({"seeds": [-1]}, "seeds: got (-1,); give one or more, from 0"),
     "no seed": ({"only": [CELL.name], "seeds": []}, "seeds: got (); give one or more, from 0"),
