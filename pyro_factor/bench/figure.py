@@ -1,6 +1,7 @@
 """What the benchmarks found, drawn."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 RATIO = "×"
+ON_GPU = {"gpu", "sharing"}
 TIME, MEMORY = "time of a step, ", "memory of a step, "
 
 
@@ -25,7 +27,7 @@ def _figure(results: Sequence[Result]) -> "matplotlib.figure.Figure":
     from matplotlib.figure import Figure
 
     ratios = [
-        row
+        replace(row, quantity=f"GPU: {row.quantity}") if result.name in ON_GPU else row
         for result in results
         for row in result.rows
         if row.unit == RATIO and row.value is not None and not row.quantity.startswith("...")

@@ -59,5 +59,11 @@ def describe(result: Result) -> str:
     """The machine, and what ran on it, in words."""
     named = {"processor", "gpu"}
     parts = [text for name, text in result.machine.items() if name in named]
-    parts += [f"{n} {text[:16]}" for n, text in result.machine.items() if n not in named]
+    parts += [f"{n} {_short(text)}" for n, text in result.machine.items() if n not in named]
     return ", ".join(parts)
+
+
+def _short(text: str) -> str:
+    """A version, or the start of a commit and what is said of it: 0123456789abcdef-dirty."""
+    head, dash, rest = text.partition("-")
+    return head[:16] + dash + rest

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from pyro_factor.bench.rows import Result, Row, exact, merge, read_results, writ
 from pyro_factor.bench.sharing import sharing
 from pyro_factor.bench.sizes import QUICK
 from pyro_factor.bench.suite import BENCHMARKS, bench
-from pyro_factor.bench.tables import render
+from pyro_factor.bench.tables import describe, render
 from pyro_factor.errors import InputError
 from pyro_factor.evaluation.intervals import Estimate
 from pyro_factor.track import untracked
@@ -119,6 +120,12 @@ def test_results_are_read_back_and_rendered(tmp_path):
     text = render(results)
     assert "| q        | 1.5                | ×    | at most 2: met |" in text
     assert "| q        |                    | ×    | at most 2 |" in text  # empty, no verdict
+
+
+def test_a_commit_is_short_and_says_whether_files_differed_from_it():
+    machine = {"processor": "P", "commit": "0123456789abcdef01234567-dirty", "torch": "2.14.1"}
+    told = describe(replace(result("step", 1.0), machine=machine))
+    assert told == "P, commit 0123456789abcdef-dirty, torch 2.14.1"
 
 
 def test_the_script_needs_torch_pyro_and_scikit_learn_alone(bare):
