@@ -182,13 +182,14 @@ def _pareto(found: Mapping[str, Sequence[Importance]]) -> "matplotlib.figure.Fig
 
     fig = Figure(figsize=(6.5, 2.8))
     left, right = fig.subplots(1, 2)
-    largest = max(one.pareto_k for each in found.values() for one in each)
+    shapes = {guide: np.array([one.pareto_k for one in each]) for guide, each in found.items()}
+    finite = [k for each in shapes.values() for k in each[np.isfinite(each)]]
+    shown = (min([0.0, *finite]), max([1.0, *finite]))
     sizes = list(found["own"][0].bounds)
     elbos = np.array([one.elbo for one in found["own"]])
     for number, (guide, each) in enumerate(found.items()):
         style = {"color": COLOURS[number], "label": f"{guide} guide"}
-        spread = (min(0.0, *(one.pareto_k for one in each)), max(largest, 1.0))
-        left.hist([one.pareto_k for one in each], bins=20, range=spread, alpha=0.6, **style)
+        left.hist(shapes[guide].clip(*shown), bins=20, range=shown, alpha=0.6, **style)
         above = np.array([[one.bounds[size] for size in sizes] for one in each]) - elbos[:, None]
         right.plot(sizes, above.T, color=COLOURS[number], alpha=0.2, lw=0.8)
         right.plot(sizes, above.mean(0), marker=MARKERS[number], ms=4, **style)
