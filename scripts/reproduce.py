@@ -18,7 +18,8 @@ from pyro_factor.errors import report  # noqa: E402
 from pyro_factor.reproduction.command import Reproduce  # noqa: E402
 
 SEVERAL = {"only": str, "seeds": int, "merge": Path}
-ONE = {"max_minutes": float} | dict.fromkeys(("data_root", "chairs_root", "ledger", "runs"), Path)
+ONE = {"max_minutes": float, "jobs": int}
+ONE |= dict.fromkeys(("data_root", "chairs_root", "ledger", "runs"), Path)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

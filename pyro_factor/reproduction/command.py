@@ -21,6 +21,8 @@ class Reproduce:
     """Show the cells and how far each is; train nothing."""
     merge: tuple[Path, ...] = ()
     """Add the rows of these ledgers, from other machines; train nothing."""
+    jobs: int = 1
+    """Cells at once, in processes that share the cores, or a GPU, which one alone hardly fills."""
     max_minutes: float = inf
     """Stop after this time; the next call goes on."""
     data_root: Path | None = None
@@ -59,6 +61,7 @@ class Reproduce:
                 data_root=self.data_root,
                 chairs_root=self.chairs_root,
                 device=self.device,
+                jobs=self.jobs,
                 max_minutes=self.max_minutes,
             )
             print(f"{len(rows)} cells added to {self.ledger}; see {write_tables(book)}")

@@ -2,8 +2,8 @@
 
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 from importlib.util import find_spec
@@ -19,12 +19,14 @@ from ..files import atomic
 from ..inference.hardware import choose_device, choose_precision, name_precision
 from ..inference.runs import Run, build_data, checkpoint_path
 from ..inference.training import train_described
+from ..track import tracking
 from .claims_page import render_claims
 from .figure import draw
 from .ledger import Ledger, Row
 from .paper import Cell, every_cell
 from .provenance import commit, describe_device, source, versions
 from .schedules import NUM_FRAMES, SCHEDULES, check_schedule
+from .side_by_side import side_by_side
 from .tables import render
 
 LEDGER = Path("docs/reproduction/ledger.jsonl")
@@ -41,6 +43,7 @@ def reproduce(
     data_root: str | Path | None = None,
     chairs_root: str | Path | None = None,
     device: str = "auto",
+    jobs: int = 1,
     max_minutes: float = inf,
     progress: bool = True,
 ) -> list[Row]:
@@ -60,6 +63,7 @@ def reproduce(
         data_root: Folder of the digits.
         chairs_root: Folder of meshes of chairs; generated ones unless given.
         device: "auto", "cpu", "cuda" or "cuda:1".
+        jobs: How many cells are done at once, in processes of their own.
         max_minutes: Stop after this time, between two iterations.
         progress: Whether to show progress.
 
@@ -67,39 +71,112 @@ def reproduce(
         The new rows.
 
     Raises:
-        InputError: An unknown schedule, or names that fit no cell.
+        InputError: An unknown schedule, names that fit no cell, or a process that died.
         TimeUp: `max_minutes` are over; calling again goes on.
         TrainingDiverged: Cells whose training diverged, after the others are done.
     """
     check_schedule(schedule)
     require(max_minutes > 0, "max_minutes", max_minutes, "give a positive number of minutes")
-    book, until = Ledger(Path(ledger)), time.monotonic() + 60 * max_minutes
+    require(jobs >= 1, "jobs", jobs, "give 1 or more")
+    book, until = Ledger(Path(ledger)), time.time() + 60 * max_minutes
     done = {row.key for row in book.rows()}
-    rows, diverged = [], []
+    cells = [cell for cell in chosen(only, seeds) if (schedule, cell.name) not in done]
     roots = {"mnist": data_root, "chairs": chairs_root}
-    for cell in chosen(only, seeds):
-        if (schedule, cell.name) in done:
-            continue
-        left = (until - time.monotonic()) / 60
-        if left <= 0:
-            raise TimeUp(f"The time is up before {cell.name}; call again to go on.")
-        print(f"{schedule}: {cell.name}", file=sys.stderr)
-        try:
-            root = roots[cell.dataset]
-            run, row = _row(cell, schedule, Path(runs), root, device, left, progress)
-        except InUse as error:
-            print(f"Left out: {error}", file=sys.stderr)
-        except TrainingDiverged as error:
-            diverged.append(f"{cell.name}: {error}")
-        else:
-            book.add([row])  # before anything else can fail
-            rows.append(row)
-            write_tables(book)
-            if SCHEDULES[schedule].in_tables and _can_draw():
-                figures(run)
+    work = Work(schedule, book, Path(runs), roots, device, until, progress and jobs == 1)
+    with tracking(progress and jobs > 1) as track:
+        several = jobs > 1 and len(cells) > 1
+        found = list(side_by_side(work, cells, jobs, track) if several else map(work, cells))
+    if several:
+        write_tables(book)  # of two that were rendered at once, the last may lack the other's row
+    diverged = [outcome for outcome in found if isinstance(outcome, str)]
     if diverged:
         raise TrainingDiverged("\n".join(diverged))
-    return rows
+    return [outcome for outcome in found if isinstance(outcome, Row)]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done for each cell.
+
+    Args:
+        schedule: The schedule's name.
+        ledger: The ledger.
+        runs: Folder of the run folders.
+        roots: Where the data are, by the name of their set.
+        device: Where it is done.
+        until: When to stop, in seconds since the epoch.
+        progress: Whether to show progress.
+    """
+
+    schedule: str
+    ledger: Ledger
+    runs: Path
+    roots: Mapping[str, str | Path | None]
+    device: str
+    until: float
+    progress: bool
+
+    def __call__(self, cell: Cell) -> Row | str | None:
+        """Train and score a cell, and add its row to the ledger.
+
+        Returns:
+            The row; what is to be said of a training that diverged; None if another process is at
+            the cell.
+
+        Raises:
+            TimeUp: The time is over.
+        """
+        minutes = (self.until - time.time()) / 60
+        if minutes <= 0:
+            raise TimeUp(f"The time is up before {cell.name}; call again to go on.")
+        print(f"{self.schedule}: {cell.name}", file=sys.stderr)
+        try:
+            run, row = self._row(cell, minutes)
+        except InUse as error:
+            print(f"Left out: {error}", file=sys.stderr)
+            return None
+        except TrainingDiverged as error:
+            return f"{cell.name}: {error}"
+        self.ledger.add([row])  # before anything else can fail
+        write_tables(self.ledger)
+        if SCHEDULES[self.schedule].in_tables and _can_draw():
+            figures(run)
+        return row
+
+    def _row(self, cell: Cell, minutes: float) -> tuple[Run, Row]:
+        plan, show, root = SCHEDULES[self.schedule], self.progress, self.roots[cell.dataset]
+        config = plan.config(cell, device=self.device)
+        data = build_data(config, root)
+        made_by = commit(), source()
+        folder = run_folder(self.runs, self.schedule, cell)
+        run = train_described(config, folder, data=data, max_minutes=minutes, progress=show)
+        scores = evaluate(run, num_frames=NUM_FRAMES, clips=plan.clips, progress=show).record()
+        if cell.prior == "factored":
+            decoded = measure_decoded(
+                run,
+                run.vae.factors["hs"],
+                clips=plan.judged_clips,
+                iterations=plan.judge_iterations,
+                progress=show,
+            )
+            scores["decoded"] = asdict(decoded)
+        where = choose_device(self.device)
+        precision = name_precision(choose_precision(config.training.precision, where))
+        description = config.model_dump(mode="json")
+        if cell.dataset == "chairs" and root is not None:
+            description["data"]["root"] = Path(root).name  # whose meshes, wherever they lie
+        return run, Row(
+            schedule=self.schedule,
+            cell=cell,
+            config=description,
+            device=describe_device(where, precision),
+            versions=versions(),
+            commit=made_by[0],
+            source=made_by[1],
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=round(read_checkpoint(checkpoint_path(run.folder)).seconds, 1),
+            scores=scores,
+        )
 
 
 def chosen(only: Sequence[str], seeds: Sequence[int]) -> list[Cell]:
@@ -140,47 +217,3 @@ def write_tables(ledger: Ledger) -> Path:
 def _can_draw() -> bool:
     # what a stand-in of pydantic lacks is needed for a run's figures
     return all(find_spec(name) for name in ("matplotlib", "pydantic_core"))
-
-
-def _row(
-    cell: Cell,
-    schedule: str,
-    runs: Path,
-    root: str | Path | None,
-    device: str,
-    minutes: float,
-    progress: bool,
-) -> tuple[Run, Row]:
-    plan = SCHEDULES[schedule]
-    config = plan.config(cell, device=device)
-    data = build_data(config, root)
-    made_by = commit(), source()
-    folder = run_folder(runs, schedule, cell)
-    run = train_described(config, folder, data=data, max_minutes=minutes, progress=progress)
-    scores = evaluate(run, num_frames=NUM_FRAMES, clips=plan.clips, progress=progress).record()
-    if cell.prior == "factored":
-        decoded = measure_decoded(
-            run,
-            run.vae.factors["hs"],
-            clips=plan.judged_clips,
-            iterations=plan.judge_iterations,
-            progress=progress,
-        )
-        scores["decoded"] = asdict(decoded)
-    where = choose_device(device)
-    precision = name_precision(choose_precision(config.training.precision, where))
-    description = config.model_dump(mode="json")
-    if cell.dataset == "chairs" and root is not None:
-        description["data"]["root"] = Path(root).name  # whose meshes, wherever they lie
-    return run, Row(
-        schedule=schedule,
-        cell=cell,
-        config=description,
-        device=describe_device(where, precision),
-        versions=versions(),
-        commit=made_by[0],
-        source=made_by[1],
-        finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        seconds=round(read_checkpoint(checkpoint_path(run.folder)).seconds, 1),
-        scores=scores,
-    )

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 import time
@@ -12,13 +13,14 @@ from safetensors.torch import load_file, save
 
 from pyro_factor import cli, load
 from pyro_factor.checkpoint import read_checkpoint
-from pyro_factor.errors import TimeUp, TrainingDiverged
+from pyro_factor.errors import InputError, TimeUp, TrainingDiverged
 from pyro_factor.files import locked
 from pyro_factor.inference.trainer import Trainer
 from pyro_factor.reproduction import reproduce as module
 from pyro_factor.reproduction.ledger import Ledger
 from pyro_factor.reproduction.paper import Cell
 from pyro_factor.reproduction.reproduce import reproduce
+from pyro_factor.reproduction.side_by_side import side_by_side
 
 CELL = Cell("mnist", "factored", 4, 1)
 SLOW = Cell("mnist", "slow", 2, 1)
@@ -75,6 +77,31 @@ def test_no_figures_with_a_stand_in_of_what_they_need(monkeypatch):
     monkeypatch.setitem(module.SCHEDULES, "smoke", shown)
     assert len(reproduce("smoke", [CELL.name], progress=False)) == 1
     assert not list(Path("docs").rglob("*.png"))
+
+
+def test_cells_side_by_side_are_those_one_by_one():
+    names = ["mnist-slow-2-beta[12]", CELL.name]
+    assert run("--only", *names, "--jobs", "2", "--runs", "two") == 0
+    rows = {row.cell: row.scores for row in Ledger(module.LEDGER).rows()}
+    assert len(rows) == 3
+    tables = Path("docs/reproduction/tables.md").read_text()
+    one_by_one = reproduce("smoke", names, ledger="one.jsonl", progress=False)
+    assert {row.cell: row.scores for row in one_by_one} == rows
+    assert Path("tables.md").read_text().splitlines()[0] == tables.splitlines()[0]
+
+
+def test_side_by_side_stops_in_time():
+    with pytest.raises(TimeUp, match="call again to go on"):
+        reproduce("smoke", ["mnist-slow-*"], jobs=2, max_minutes=1e-9, progress=False)
+
+
+def die(cell):
+    os._exit(1)
+
+
+def test_a_process_that_dies_is_told_of():
+    with pytest.raises(InputError, match="jobs: got 2; one of the processes died"):
+        list(side_by_side(die, [CELL, SLOW], 2))
 
 
 @pytest.mark.parametrize(
@@ -169,6 +196,7 @@ BAD = {
     "cell": ({"only": ["mnist-facotred-*"]}, "only: got 'mnist-facotred-*'; no cell has"),
     "seed": ({"seeds": [-1]}, "seeds: got (-1,); give one or more, from 0"),
     "no seed": ({"only": [CELL.name], "seeds": []}, "seeds: got (); give one or more, from 0"),
+    "jobs": ({"jobs": 0}, "jobs: got 0; give 1 or more"),
     "minutes": ({"max_minutes": 0.0}, "max_minutes: got 0.0"),
 }
 
