@@ -82,9 +82,9 @@ def reproduce(
     done = {row.key for row in book.rows()}
     cells = [cell for cell in chosen(only, seeds) if (schedule, cell.name) not in done]
     roots = {"mnist": data_root, "chairs": chairs_root}
-    work = Work(schedule, book, Path(runs), roots, device, until, progress and jobs == 1)
-    with tracking(progress and jobs > 1) as track:
-        several = jobs > 1 and len(cells) > 1
+    several = jobs > 1 and len(cells) > 1
+    work = Work(schedule, book, Path(runs), roots, device, until, progress and not several)
+    with tracking(progress and several) as track:
         found = list(side_by_side(work, cells, jobs, track) if several else map(work, cells))
     if several:
         write_tables(book)  # of two that were rendered at once, the last may lack the other's row
