@@ -40,6 +40,7 @@ FREE = {
     ("data", "labels"),
     ("training", "iterations"),
     ("training", "device"),
+    ("training", "cuda_graph"),
     ("training", "checkpoint_every"),
     ("training", "keep"),
 }

@@ -192,6 +192,9 @@ class TrainingConfig(Section):
     deterministic: bool = Field(
         default=False, description="On a GPU, the same bits every time, more slowly."
     )
+    cuda_graph: bool = Field(
+        default=False, description="On a GPU, launch every step as one, without its Python."
+    )
     checkpoint_every: int = Field(
         default=1_000, gt=0, description="Iterations between checkpoints."
     )

@@ -1,11 +1,12 @@
 """The benchmarks of a GPU; where there is none, their rows are there and empty."""
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 
+from ..inference.captured import WARMUP
 from ..track import Track
-from .captured import graph_gain
 from .clips import clips
 from .limit import limit
 from .rows import Row, exact
@@ -13,11 +14,12 @@ from .sharing import sharing
 from .sizes import Sizes
 from .step import seconds, step_times
 from .steps import Way
-from .timing import spread
+from .timing import spread, take_turns, timed
 
 STEP = Row(quantity="a step of 64×16 frames", value=None, unit="ms", at_most=4.0)
 PYRO = Row(quantity="ours over by hand with our settings", value=None, at_most=1.03)
 DEFAULTS = Row(quantity="by hand, PyTorch's defaults, over ours", value=None)
+CAPTURED = Row(quantity="ours as a CUDA graph, a step", value=None, unit="ms", at_most=4.0)
 CLIPS = Row(quantity="drawing clips over a step", value=None, at_most=0.03)
 GRAPH = Row(quantity="ours over ours as a CUDA graph", value=None)
 FLOOR = Row(quantity="a step over the larger of both", value=None)
@@ -27,7 +29,7 @@ SHARED = Row(quantity="4 together over one alone", value=None)
 def gpu(sizes: Sizes, track: Track) -> list[Row]:
     """A step of the paper's batch on a GPU, its limits, its clips and its memory."""
     if not torch.cuda.is_available():
-        return [STEP, PYRO, DEFAULTS, GRAPH, CLIPS, FLOOR]
+        return [STEP, PYRO, DEFAULTS, GRAPH, CAPTURED, CLIPS, FLOOR]
     return on_gpu(sizes, track, "cuda")
 
 
@@ -58,7 +60,18 @@ def on_gpu(sizes: Sizes, track: Track, device: str) -> list[Row]:
 def _graph(sizes: Sizes, track: Track, device: str) -> list[Row]:
     if not device.startswith("cuda"):
         return []
-    return [replace(GRAPH, value=graph_gain(sizes, track, device))]
+    ways = [Way(sizes=sizes, device=device, cuda_graph=graph) for graph in (False, True)]
+    names = ("ours", "graph")
+    works = {
+        name: timed(way.build(), torch.device(device))
+        for name, way in zip(names, ways, strict=True)
+    }
+    rounds: Any = {"warmup": sizes.warmup + WARMUP, "track": track, "title": "CUDA graph"}
+    times = take_turns(works, sizes.repetitions, **rounds)
+    return [
+        replace(GRAPH, value=spread(times["ours"] / times["graph"])),
+        replace(CAPTURED, value=spread(1e3 * times["graph"])),
+    ]
 
 
 def _memory(sizes: Sizes, device: str) -> list[Row]:

@@ -32,6 +32,7 @@ class Way:
         channels_last: Whether the networks' memory is laid out so.
         fused: Whether Adam is fused.
         keeps_memory: Whether the process keeps freed memory; only in a process of its own.
+        cuda_graph: Whether ours is launched as one CUDA graph, on a GPU.
         compiled: Whether the convolutions are compiled by `torch.compile`.
         validates: Whether Pyro checks every distribution and shape in every step.
         device: Where it computes.
@@ -45,6 +46,7 @@ class Way:
     channels_last: bool = True
     fused: bool = True
     keeps_memory: bool = True
+    cuda_graph: bool = False
     compiled: bool = False
     validates: bool = False
     device: str = "cpu"
@@ -97,7 +99,7 @@ class Way:
 
     def trainer(self, vae: VideoVAE) -> Trainer:
         """Our trainer of a model."""
-        given: Any = {"elbo": self.elbo, "precision": self.precision}
+        given: Any = {name: getattr(self, name) for name in ("elbo", "precision", "cuda_graph")}
         config = TrainingConfig(videos=self.sizes.videos, **given)
         with pyro.settings.context(module_local_params=True):
             return Trainer(vae, self.data, config, torch.device(self.device))

@@ -1,6 +1,6 @@
 """One step of training after another, each a function of the seed and its number alone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,11 +15,12 @@ from ..models.networks import full_precision
 from ..models.registration import unregistered
 from ..models.thinned import thinned_pair
 from ..models.video_vae import VideoVAE
+from .captured import Captured, Step
 from .estimators import make_estimator
 from .hardware import choose_precision
 from .orthogonality import orthogonality_penalty
 from .persistence import TEMPORAL, persistence_penalty
-from .warm_up import discount
+from .warm_up import discount, missing_weights
 
 
 class Trainer:
@@ -45,10 +46,26 @@ class Trainer:
         self.names: dict[Tensor, str] = {
             parameter: name for name, parameter in vae.named_parameters()
         }
+        self.precision = choose_precision(config.precision, device)
         self.optimiser = torch.optim.Adam(
             self.loss.parameters(), fused=device.type in {"cpu", "cuda"}
         )
-        self.precision = choose_precision(config.precision, device)
+        self._captured: Step | None = None
+        if config.cuda_graph and device.type == "cuda":
+            self.capture()
+
+    def capture(self, make: Callable[[Step, torch.device], Step] = Captured) -> None:
+        """Have steps launched as one CUDA graph; what changes from one to the next is in tensors.
+
+        Args:
+            make: What captures a step.
+        """
+        rate = torch.zeros((), device=self.device)
+        missing = {name: torch.zeros_like(rate) for name in self.config.warm_up}
+        for group in self.optimiser.param_groups:
+            group["capturable"] = True
+        self._rate, self._missing = rate, missing
+        self._captured = make(lambda videos: self._step(videos, rate, missing), self.device)
 
     def draw(self, iteration: int) -> Tensor:
         """Draw the clips of an iteration, numbered from 0, and seed its latent draws."""
@@ -66,6 +83,18 @@ class Trainer:
             The loss and the ELBO's terms, nats per video, the largest entry of the gradient
             ("gradient"), and the penalty if it has a weight, still on the device.
         """
+        rate = self.learning_rate(iteration)
+        missing = missing_weights(self.config.warm_up, iteration)
+        if self._captured is None:
+            return self._step(videos, rate, {name: w for name, w in missing.items() if w > 0})
+        self._rate.fill_(rate)
+        for name, weight in missing.items():
+            self._missing[name].fill_(weight)
+        return self._captured(videos)
+
+    def _step(
+        self, videos: Tensor, rate: float | Tensor, missing: Mapping[str, float | Tensor]
+    ) -> dict[str, Tensor]:
         low = self.precision is torch.bfloat16
         with (
             torch.autocast(self.device.type, torch.bfloat16, enabled=low),
@@ -74,8 +103,8 @@ class Trainer:
         ):
             loss = self.loss(videos) / len(videos)
         q = self._independent(encoded[-1], videos)
-        if self.config.warm_up:
-            loss = loss - discount(self.pair, q, self.config.warm_up, iteration)
+        if missing:
+            loss = loss - discount(self.pair, q, missing)
         penalties = self._penalties(q)
         for name, penalty in penalties.items():
             loss = loss + getattr(self.config, name) * penalty
@@ -84,7 +113,7 @@ class Trainer:
         gradients = [p.grad for p in self.names if p.grad is not None]
         largest = torch.nn.utils.get_total_norm(gradients, norm_type=torch.inf)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate(iteration)
+            group["lr"] = rate
         self.optimiser.step()
         return {
             "loss": loss.detach(),

@@ -58,6 +58,7 @@ def train(
     device: str = DEFAULTS.device,
     precision: str = DEFAULTS.precision,
     deterministic: bool = DEFAULTS.deterministic,
+    cuda_graph: bool = DEFAULTS.cuda_graph,
     checkpoint_every: int = DEFAULTS.checkpoint_every,
     log_every: int = DEFAULTS.log_every,
     keep: Sequence[int] = DEFAULTS.keep,
@@ -92,6 +93,8 @@ def train(
         device: "auto", "cpu", "cuda" or "cuda:1".
         precision: "auto", "float32" or "bfloat16" (autocast).
         deterministic: Whether a GPU is to use only operations that give the same bits every time.
+        cuda_graph: Whether a GPU is to launch each step as one CUDA graph: faster, and for models
+            whose Python does the same in every step, since it is not run again.
         checkpoint_every: Iterations between checkpoints.
         log_every: Iterations that a row of metrics averages.
         keep: Iterations whose weights are kept beside the last checkpoint's, 0 the fresh ones;
@@ -105,7 +108,7 @@ def train(
 
     Raises:
         InputError: An argument that is out of range; a folder with a run, unless `resume`, or one
-            that another process is training in.
+            that another process is training in; a step that can't be captured as a CUDA graph.
         StorageError: The folder can't be written to; the last checkpoint is whole.
         TrainingDiverged: The loss or the weights stopped being finite; the last good checkpoint
             is kept.

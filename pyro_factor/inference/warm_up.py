@@ -31,10 +31,22 @@ def factor_kl(vae: VideoVAE, q: dist.Normal) -> dict[str, Float[Tensor, "videos"
     return found
 
 
+def missing_weights(warm_up: Mapping[str, int], iteration: int) -> dict[str, float]:
+    """1 - w_f of each factor, w_f rising from 0 to 1 within its warm-up.
+
+    Args:
+        warm_up: Iterations by factor.
+        iteration: The number of the iteration, from 0.
+    """
+    return {
+        name: max(0.0, 1 - iteration / steps) if steps else 0.0 for name, steps in warm_up.items()
+    }
+
+
 def discount(
-    vae: VideoVAE, q: dist.Normal, warm_up: Mapping[str, int], iteration: int
+    vae: VideoVAE, q: dist.Normal, missing: Mapping[str, float | Tensor]
 ) -> Float[Tensor, ""]:
-    """β Σ_f (1 - w_f) KL(q(f) ‖ p(f)), w_f rising from 0 to 1 within the factor's warm-up.
+    """β Σ_f (1 - w_f) KL(q(f) ‖ p(f)), w_f the weight of a factor's KL.
 
     Taken off the loss of any estimator of the ELBO (eq. 5), it leaves the factor's KL the weight
     w_f β. A factor that the decoder has no use for yet is not pulled to its prior then.
@@ -42,17 +54,13 @@ def discount(
     Args:
         vae: The model.
         q: The guide's Normals, .loc and .scale (B, N, D).
-        warm_up: Iterations by factor.
-        iteration: The number of the iteration, from 0.
+        missing: 1 - w_f by factor, one or more, numbers or tensors of one number.
 
     Returns:
-        The mean over the videos, nats per video; exactly zero after the warm-up.
+        The mean over the videos, nats per video.
 
     KL warm-up is from Sønderby et al. 2016, arXiv:1602.02282.
     """
-    missing = {name: 1 - iteration / steps for name, steps in warm_up.items() if iteration < steps}
-    if not missing:
-        return q.loc.new_zeros(())
     kl = factor_kl(vae, q)
     return vae.beta * torch.stack([rest * kl[name].mean() for name, rest in missing.items()]).sum()
 

@@ -12,7 +12,7 @@ from pyro_factor import gaussian_form, priors
 from pyro_factor.config import TrainingConfig
 from pyro_factor.errors import InputError
 from pyro_factor.inference.trainer import Trainer
-from pyro_factor.inference.warm_up import discount, factor_kl
+from pyro_factor.inference.warm_up import discount, factor_kl, missing_weights
 
 
 def normals(num_frames=4, features=4):
@@ -37,7 +37,8 @@ def test_the_weights_rise_linearly_to_beta(iteration, static, temporal):
     vae, q = small_vae(beta=4.0), normals()
     kl = {name: each.mean() for name, each in factor_kl(vae, q).items()}
     expected = 4 * (static * kl["hs"] + temporal * kl["ht"])
-    torch.testing.assert_close(discount(vae, q, {"hs": 10, "ht": 20}, iteration), expected)
+    found = discount(vae, q, missing_weights({"hs": 10, "ht": 20}, iteration))
+    torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.parametrize("elbo", ["analytic", "trace"])
