@@ -8,6 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from ..models.layout import columns_of
+
 ROUNDING = 1e-6  # of a feature's size: what varies less is constant
 
 
@@ -39,6 +41,6 @@ def orthogonality_penalty(
     varies = centred.norm(dim=0) > ROUNDING * frames.norm(dim=0)
     # columns of zero mean and of length one, so that their products are correlations
     unit = normalize(centred * varies, dim=0)
-    parts = [unit[:, list(columns)] for columns in factors.values()]
+    parts = [columns_of(unit, columns) for columns in factors.values()]
     squares = [(a.T @ b).square().sum() for a, b in combinations(parts, 2)]
     return torch.stack(squares).sum() if squares else h.new_zeros(())

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..errors import require
 from ..models import VideoVAE
+from ..models.layout import columns_of
 
 TEMPORAL = "ht"
 FLOOR = 0.05  # of a prior of unit scale: what varies less fades, or its gradient would blow up
@@ -39,7 +40,7 @@ def persistence_penalty(
         Nats; about D'² / 2B by chance, and at most 6 for a feature of unit spread.
     """
     # in float64, since the spread of mixed directions is nearly singular
-    codes = h[..., columns].double()
+    codes = columns_of(h, columns).double()
     centred = codes - codes.mean(0)
     first, last = centred[:, 0], centred[:, -1]
     apart = _log_volume(first) + _log_volume(last)

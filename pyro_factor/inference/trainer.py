@@ -95,19 +95,7 @@ class Trainer:
     def _step(
         self, videos: Tensor, rate: float | Tensor, missing: Mapping[str, float | Tensor]
     ) -> dict[str, Tensor]:
-        low = self.precision is torch.bfloat16
-        with (
-            torch.autocast(self.device.type, torch.bfloat16, enabled=low),
-            outputs(self.pair.guide.encoder) as encoded,
-            unregistered(self.pair.guide, self.pair.model),
-        ):
-            loss = self.loss(videos) / len(videos)
-        q = self._independent(encoded[-1], videos)
-        if missing:
-            loss = loss - discount(self.pair, q, missing)
-        penalties = self._penalties(q)
-        for name, penalty in penalties.items():
-            loss = loss + getattr(self.config, name) * penalty
+        loss, penalties = self.objective(videos, missing)
         self.optimiser.zero_grad()
         loss.backward()
         gradients = [p.grad for p in self.names if p.grad is not None]
@@ -121,6 +109,30 @@ class Trainer:
             **{name: penalty.detach() for name, penalty in penalties.items()},
             **self.elbo.last_terms,
         }
+
+    def objective(
+        self, videos: Tensor, missing: Mapping[str, float | Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return what a step lowers, nats per video, and the penalties in it.
+
+        Args:
+            videos: Clips (B, N, C, H, W).
+            missing: What is missing of the weights of factors' KLs, as `discount` takes it.
+        """
+        low = self.precision is torch.bfloat16
+        with (
+            torch.autocast(self.device.type, torch.bfloat16, enabled=low),
+            outputs(self.pair.guide.encoder) as encoded,
+            unregistered(self.pair.guide, self.pair.model),
+        ):
+            loss = self.loss(videos) / len(videos)
+        q = self._independent(encoded[-1], videos)
+        if missing:
+            loss = loss - discount(self.pair, q, missing)
+        penalties = self._penalties(q)
+        for name, penalty in penalties.items():
+            loss = loss + getattr(self.config, name) * penalty
+        return loss, penalties
 
     def _penalties(self, q: dist.Normal) -> dict[str, Tensor]:
         """The penalties that have a weight in the configuration, by its name."""

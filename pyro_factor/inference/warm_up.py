@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..errors import InputError, require
 from ..models import VideoVAE, closed_forms
+from ..models.layout import columns_of
 
 TERMS = {"static": "hs", "temporal": "ht"}  # the draws whose columns a term of E_q[log p(h)] is of
 
@@ -26,8 +27,8 @@ def factor_kl(vae: VideoVAE, q: dist.Normal) -> dict[str, Float[Tensor, "videos"
     found, factors = {}, vae.factors
     for term, expected in vae.model.reader.expected_log_prior(q.loc, q.scale).items():
         if TERMS.get(term) in factors:
-            columns = factors[TERMS[term]]
-            found[TERMS[term]] = -closed_forms.entropy(q.scale[..., columns]) - expected
+            scale = columns_of(q.scale, factors[TERMS[term]])
+            found[TERMS[term]] = -closed_forms.entropy(scale) - expected
     return found
 
 

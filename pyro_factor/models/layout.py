@@ -5,11 +5,12 @@ and entry (n, d) of it is number n·D + d.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from .copies import Copies
@@ -120,6 +121,14 @@ class Layout:
     def _copies(self) -> Copies:
         """The indices of draws by name, and of h without one."""
         return Copies()
+
+
+def columns_of(
+    h: Float[Tensor, "*batch features"], columns: Sequence[int]
+) -> Float[Tensor, "*batch columns"]:
+    """Some columns of a code; a list of indices would be copied to a GPU in every step."""
+    features = h.unbind(-1)
+    return torch.stack([features[i] for i in columns], -1)
 
 
 def _stem(name: str) -> str:

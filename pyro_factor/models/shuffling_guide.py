@@ -75,6 +75,6 @@ def shifted(
     """Take some columns of each frame from the one that lies so many frames further in its clip."""
     frames = torch.arange(h.shape[1], device=h.device)
     source = (frames + shift[:, None]) % h.shape[1]
-    moved = h.clone()
-    moved[..., columns] = h.gather(1, source[..., None].expand_as(h))[..., columns]
-    return moved
+    further = h.gather(1, source[..., None].expand_as(h)).unbind(-1)
+    # feature by feature, since a list of columns would be copied to a GPU in every step
+    return torch.stack([further[i] if i in columns else h[..., i] for i in range(h.shape[-1])], -1)

@@ -31,6 +31,8 @@ class Reproduce:
     """Folder of meshes of chairs; chairs are generated unless it is given."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
+    cuda_graph: bool = False
+    """On a GPU, launch every training step as one."""
     ledger: Path = Path("docs/reproduction/ledger.jsonl")
     """The ledger; tables.md is rendered beside it."""
     runs: Path = Path("runs/reproduction")
@@ -61,6 +63,7 @@ class Reproduce:
                 data_root=self.data_root,
                 chairs_root=self.chairs_root,
                 device=self.device,
+                cuda_graph=self.cuda_graph,
                 jobs=self.jobs,
                 max_minutes=self.max_minutes,
             )

@@ -9,6 +9,7 @@ from fnmatch import fnmatch
 from importlib.util import find_spec
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from ..checkpoint import read_checkpoint
 from ..errors import InUse, TimeUp, TrainingDiverged, require
@@ -43,6 +44,7 @@ def reproduce(
     data_root: str | Path | None = None,
     chairs_root: str | Path | None = None,
     device: str = "auto",
+    cuda_graph: bool = False,
     jobs: int = 1,
     max_minutes: float = inf,
     progress: bool = True,
@@ -63,6 +65,7 @@ def reproduce(
         data_root: Folder of the digits.
         chairs_root: Folder of meshes of chairs; generated ones unless given.
         device: "auto", "cpu", "cuda" or "cuda:1".
+        cuda_graph: As in `train`.
         jobs: How many cells are done at once, in processes of their own.
         max_minutes: Stop after this time, between two iterations.
         progress: Whether to show progress.
@@ -83,7 +86,8 @@ def reproduce(
     cells = [cell for cell in chosen(only, seeds) if (schedule, cell.name) not in done]
     roots = {"mnist": data_root, "chairs": chairs_root}
     several = jobs > 1 and len(cells) > 1
-    work = Work(schedule, book, Path(runs), roots, device, until, progress and not several)
+    where = {"device": device, "cuda_graph": cuda_graph}
+    work = Work(schedule, book, Path(runs), roots, where, until, progress and not several)
     with tracking(progress and several) as track:
         found = list(side_by_side(work, cells, jobs, track) if several else map(work, cells))
     if several:
@@ -103,7 +107,7 @@ class Work:
         ledger: The ledger.
         runs: Folder of the run folders.
         roots: Where the data are, by the name of their set.
-        device: Where it is done.
+        where: Where and how it is done: `device` and `cuda_graph`.
         until: When to stop, in seconds since the epoch.
         progress: Whether to show progress.
     """
@@ -112,7 +116,7 @@ class Work:
     ledger: Ledger
     runs: Path
     roots: Mapping[str, str | Path | None]
-    device: str
+    where: Mapping[str, Any]
     until: float
     progress: bool
 
@@ -145,7 +149,7 @@ class Work:
 
     def _row(self, cell: Cell, minutes: float) -> tuple[Run, Row]:
         plan, show, root = SCHEDULES[self.schedule], self.progress, self.roots[cell.dataset]
-        config = plan.config(cell, device=self.device)
+        config = plan.config(cell, **self.where)
         data = build_data(config, root)
         made_by = commit(), source()
         folder = run_folder(self.runs, self.schedule, cell)
@@ -160,8 +164,8 @@ class Work:
                 progress=show,
             )
             scores["decoded"] = asdict(decoded)
-        where = choose_device(self.device)
-        precision = name_precision(choose_precision(config.training.precision, where))
+        device = choose_device(config.training.device)
+        precision = name_precision(choose_precision(config.training.precision, device))
         description = config.model_dump(mode="json")
         if cell.dataset == "chairs" and root is not None:
             description["data"]["root"] = Path(root).name  # whose meshes, wherever they lie
@@ -169,7 +173,7 @@ class Work:
             schedule=self.schedule,
             cell=cell,
             config=description,
-            device=describe_device(where, precision),
+            device=describe_device(device, precision),
             versions=versions(),
             commit=made_by[0],
             source=made_by[1],

@@ -3,12 +3,14 @@
 import pyro
 import pytest
 import torch
-from small_runs import FRAMES, SIZE, small_vae
+from small_runs import FRAMES, SIZE, small_data, small_vae
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from pyro_factor.config import TrainingConfig
 from pyro_factor.inference.estimators import make_estimator
+from pyro_factor.inference.trainer import Trainer
 from pyro_factor.models import priors
 
 
@@ -31,19 +33,36 @@ def devices(tree):
     return {leaf.device.type for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)}
 
 
+STEPS = {
+    "factored": ({}, {}),
+    "slow": ({"prior": priors.slow}, {}),
+    "independent": ({"prior": priors.independent}, {}),
+    "a shuffling guide": ({"guide": "shuffling"}, {}),
+    "a moving window": ({"glimpse": 12, "frequencies": 3}, {}),
+    "some frames": ({}, {"every": 2}),
+    "penalties": ({}, {"orthogonality": 1.0, "persistence": 1.0}),
+    "a warm-up": ({}, {"warm_up": {"hs": 5, "ht": 5}}),
+}
+
+
 @pytest.mark.filterwarnings("ignore:CUDA is not available")  # says autocast
-@pytest.mark.parametrize("prior", [priors.factored, priors.slow, priors.independent])
-def test_the_loss_reads_nothing_from_a_gpu_and_copies_nothing_to_it(prior, unchecked):
-    vae = small_vae(prior)
-    loss = make_estimator("analytic", 1, vae.max_plate_nesting)(vae.model, vae.guide)
+@pytest.mark.parametrize(("model", "training"), STEPS.values(), ids=STEPS)
+def test_a_step_reads_nothing_from_a_gpu_and_copies_nothing_to_it(model, training, unchecked):
+    vae = small_vae(**model)
+    config = TrainingConfig(videos=4, precision="float32", **training)
+    frames = FRAMES // config.every
     with pyro.settings.context(module_local_params=True):
-        loss(torch.rand(2, FRAMES, 1, SIZE, SIZE))  # the first one checks the pair
+        trainer = Trainer(vae, small_data(), config, torch.device("cpu"))
+        trainer.update(0, torch.rand(4, frames, 1, SIZE, SIZE))  # the first one checks the pair
         with FakeTensorMode(allow_non_fake_inputs=True), pyro.validation_enabled(False):
             vae.to("cuda").train()
-            videos = torch.empty(2, FRAMES, 1, SIZE, SIZE, device="cuda")
-            loss(videos)  # the second one copies what every later one uses
+            videos = torch.empty(4, frames, 1, SIZE, SIZE, device="cuda")
+            trainer.device = videos.device
+            missing = {name: torch.zeros((), device="cuda") for name in config.warm_up}
+            trainer.objective(videos, missing)  # the second copies what every later one uses
             with Copies() as copies:
-                assert loss(videos).device.type == "cuda"
+                objective, _ = trainer.objective(videos, missing)
+            assert objective.device.type == "cuda"
     assert copies.seen == []
 
 
