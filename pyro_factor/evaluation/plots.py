@@ -9,7 +9,7 @@ from jaxtyping import Float
 from ..errors import require
 from .results import Scores
 from .scores import Accuracies
-from .style import COLOURS, MARKERS, styled
+from .style import COLOURS, look, styled
 from .tables import CLASSIFIERS
 
 if TYPE_CHECKING:
@@ -67,9 +67,8 @@ def codes_figure(
     for axes, (name, columns) in zip(grid, factors.items(), strict=True):
         chosen = list(columns)
         for number, path in enumerate(plane(codes[..., chosen])):
-            colour, marker = COLOURS[number % 6], MARKERS[number % 6]
-            axes.plot(*path.T, marker=marker, ms=3, color=colour, label=f"video {number + 1}")
-            axes.plot(*path[0], marker=marker, ms=8, mfc="none", color=colour)
+            axes.plot(*path.T, ms=3, label=f"video {number + 1}", **look(number))
+            axes.plot(*path[0], ms=8, mfc="none", **look(number))
         label, axes_names = _plane_names(name, chosen)
         axes.set(title=label, xlabel=axes_names[0], ylabel=axes_names[1])
     fig.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)

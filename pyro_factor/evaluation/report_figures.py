@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .results import Scores
-from .style import COLOURS, MARKERS, styled
+from .style import COLOURS, MARKERS, look, styled
 from .tables import CLASSIFIERS
 
 if TYPE_CHECKING:
@@ -31,9 +31,8 @@ def curves_figure(
     for number, (name, rows) in enumerate(runs.items()):
         length = 1 if frames is None else frames[name]
         points = [(row["iteration"], row["elbo"] / length) for row in rows]
-        colour, marker = COLOURS[number % 6], MARKERS[number % 6]
         every = max(1, len(points) // 8)
-        (line,) = axes.plot(*zip(*points, strict=True), color=colour, marker=marker, ms=4)
+        (line,) = axes.plot(*zip(*points, strict=True), ms=4, **look(number))
         line.set(label=name, markevery=every)
         late += [elbo for _, elbo in points[len(points) // 10 :]]
     margin = 0.05 * (max(late) - min(late)) or 1.0

@@ -33,9 +33,14 @@ STYLE: dict[Any, Any] = {
 }
 # Okabe and Ito's colours, told apart with every kind of colour vision, and markers beside them.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-MARKERS = ("o", "s", "^", "D", "v", "P")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # one more, so that pairs repeat late
 
 Arguments = ParamSpec("Arguments")
+
+
+def look(number: int) -> dict[str, Any]:
+    """The colour and the marker of a series by its number; no pair comes twice in 42."""
+    return {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
 
 
 def styled(

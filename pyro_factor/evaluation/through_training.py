@@ -18,7 +18,7 @@ from ..models import VideoVAE
 from .evaluate import evaluate
 from .gather import TEST_STREAM, batches, evaluating, gather, stream
 from .results import Judgement
-from .style import COLOURS, MARKERS, styled
+from .style import look, styled
 from .tables import ACCURACIES, CLASSIFIERS, Listing
 
 if TYPE_CHECKING:
@@ -196,8 +196,7 @@ def moments_figure(moments: Sequence[Moment]) -> "matplotlib.figure.Figure":
         axes.remove()
     for axes, (title, lines) in zip(fig.axes, panels.items(), strict=True):
         for number, (label, values) in enumerate(lines.items()):
-            marker, colour = MARKERS[number % len(MARKERS)], COLOURS[number % len(COLOURS)]
-            axes.plot(x, values, marker=marker, ms=4, color=colour, label=label)
+            axes.plot(x, values, ms=4, label=label, **look(number))
         axes.set(title=title, xlabel="iteration")
         axes.set_ylim(bottom=0)
         axes.legend(fontsize=7)

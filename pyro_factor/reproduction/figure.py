@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..evaluation.intervals import mean
-from ..evaluation.style import COLOURS, MARKERS, save, styled
+from ..evaluation.style import look, save, styled
 from .ledger import Row
 from .paper import BETAS, COLUMNS, NUMBERS, PRIORS, Column
 from .schedules import SCHEDULES
@@ -57,10 +57,10 @@ def _panel(axes: "matplotlib.axes.Axes", column: Column, rows: Sequence[Row]) ->
             [i + SIDES[classifier] for i in found],
             [one.value for one in means],
             [one.high - one.value for one in means],
-            fmt=MARKERS[number],
-            color=COLOURS[number],
-            mfc=COLOURS[number] if full else "white",
+            ls="none",
+            mfc=look(number)["color"] if full else "white",
             label=f"ours, schedule {name}" if full else None,
+            **look(number),
         )
     labels = [f"{PRIORS[prior]} {beta}" for prior, beta in PLACES]
     axes.set_xticks(x, labels, rotation=60, ha="right")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..evaluation.style import COLOURS, MARKERS, save, styled
+from ..evaluation.style import look, save, styled
 from .rows import Row
 from .sweep import SCALES, SWEEPS
 from .tables import GROUP, pick
@@ -119,9 +119,8 @@ def _line(
         [point for point, _ in found],
         values,
         [below, above],
-        marker=MARKERS[number % len(MARKERS)],
-        color=COLOURS[number % len(COLOURS)],
         ms=4,
         capsize=2,
         label=label,
+        **look(number),
     )

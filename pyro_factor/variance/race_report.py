@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..evaluation.intervals import Estimate, mean
-from ..evaluation.style import COLOURS, MARKERS, save, styled
+from ..evaluation.style import look, save, styled
 from ..files import atomic
 from .race import Standing
 
@@ -123,8 +123,8 @@ def _line(
     sign = -1 if what == "elbo" else 1
     values = [np.array([sign * _number(getattr(s, what)) for s in group]) for group in at]
     where = [np.mean([getattr(s, x) for s in group]) for group in at]
-    style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
-    axes.plot(where, [v.mean() for v in values], ms=4, label=mine[0].estimator, **style)  # type: ignore[arg-type]
+    style = look(number)
+    axes.plot(where, [v.mean() for v in values], ms=4, label=mine[0].estimator, **style)
     low, high = [v.min() for v in values], [v.max() for v in values]
     axes.fill_between(where, low, high, color=style["color"], alpha=0.15, lw=0)
 

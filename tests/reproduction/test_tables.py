@@ -4,6 +4,7 @@ from example_rows import row
 
 from pyro_factor.reproduction.figure import draw
 from pyro_factor.reproduction.paper import COLUMNS, Cell
+from pyro_factor.reproduction.schedules import SCHEDULES
 from pyro_factor.reproduction.tables import markdown, render
 
 CELL = Cell("mnist", "factored", 4, 1)
@@ -60,6 +61,11 @@ def test_columns_are_aligned():
 def test_the_figure_is_drawn(tmp_path):
     rows = [row(replace(CELL, seed=i), d_score=2.0 + i) for i in range(2)]
     assert draw(rows, tmp_path / "tables.png").stat().st_size > 10_000
+
+
+def test_the_figure_has_room_for_every_schedule(tmp_path):
+    rows = [row(CELL, name, d_score=2.0) for name in SCHEDULES]
+    assert draw(rows, tmp_path / "tables.png").exists()
 
 
 def test_a_schedule_without_a_number_has_no_column():
