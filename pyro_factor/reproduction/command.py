@@ -42,7 +42,8 @@ class Reproduce:
         """Run the command."""
         from ..errors import require
         from .ledger import Ledger
-        from .reproduce import reproduce, write_tables
+        from .pages import write_tables
+        from .reproduce import reproduce
         from .status import status
 
         book = Ledger(self.ledger)

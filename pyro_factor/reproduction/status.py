@@ -7,9 +7,10 @@ from ..errors import InputError
 from ..inference.runs import config_path, read_state
 from .ledger import Ledger, Row
 from .paper import Cell
-from .reproduce import chosen, run_folder
+from .reproduce import chosen
 from .schedules import check_schedule
 from .tables import markdown
+from .work import run_folder
 
 
 def status(

@@ -16,11 +16,13 @@ from pyro_factor.checkpoint import read_checkpoint
 from pyro_factor.errors import InputError, TimeUp, TrainingDiverged
 from pyro_factor.files import locked
 from pyro_factor.inference.trainer import Trainer
-from pyro_factor.reproduction import reproduce as module
+from pyro_factor.reproduction import pages, work
 from pyro_factor.reproduction.ledger import Ledger
 from pyro_factor.reproduction.paper import Cell
-from pyro_factor.reproduction.reproduce import reproduce
+from pyro_factor.reproduction.reproduce import LEDGER, RUNS, chosen, reproduce
+from pyro_factor.reproduction.schedules import SCHEDULES
 from pyro_factor.reproduction.side_by_side import side_by_side
+from pyro_factor.reproduction.work import run_folder
 
 CELL = Cell("mnist", "factored", 4, 1)
 SLOW = Cell("mnist", "slow", 2, 1)
@@ -39,9 +41,9 @@ def run(*arguments):
 
 def test_what_is_missing_is_done_and_no_more(tmp_path, capsys):
     assert run("--only", CELL.name, SLOW.name) == 0
-    (first, second) = Ledger(module.LEDGER).rows()
+    (first, second) = Ledger(LEDGER).rows()
     assert [first.cell, second.cell] == [CELL, SLOW]
-    folder = module.run_folder(module.RUNS, "smoke", CELL)
+    folder = run_folder(RUNS, "smoke", CELL)
     written = [json.loads((folder / f"{name}.json").read_text()) for name in ("scores", "decoded")]
     assert first.scores == written[0] | {"decoded": written[1]}
     assert "decoded" not in second.scores
@@ -50,7 +52,7 @@ def test_what_is_missing_is_done_and_no_more(tmp_path, capsys):
     pages = ("tables.md", "tables.png", "claims.md")
     tables = [Path("docs/reproduction", name) for name in pages]
     assert all(path.exists() for path in tables)
-    assert load(module.run_folder(module.RUNS, "smoke", CELL)).factors.keys() == {"hs", "ht"}
+    assert load(run_folder(RUNS, "smoke", CELL)).factors.keys() == {"hs", "ht"}
     capsys.readouterr()
     assert run("--only", CELL.name, SLOW.name) == 0
     assert "0 cells added" in capsys.readouterr().out
@@ -61,20 +63,20 @@ def test_what_is_missing_is_done_and_no_more(tmp_path, capsys):
 
 
 def test_a_row_is_kept_before_figures_can_fail(monkeypatch):
-    shown = replace(module.SCHEDULES["smoke"], in_tables=True)
-    monkeypatch.setitem(module.SCHEDULES, "smoke", shown)
-    monkeypatch.setattr(module, "figures", lambda run: 1 / 0)
+    shown = replace(SCHEDULES["smoke"], in_tables=True)
+    monkeypatch.setitem(SCHEDULES, "smoke", shown)
+    monkeypatch.setattr(work, "figures", lambda run: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         reproduce("smoke", [CELL.name], progress=False)
-    (row,) = Ledger(module.LEDGER).rows()
+    (row,) = Ledger(LEDGER).rows()
     assert row.cell == CELL
 
 
 def test_no_figures_with_a_stand_in_of_what_they_need(monkeypatch):
-    monkeypatch.setattr(module, "find_spec", lambda name: name != "pydantic_core")
-    monkeypatch.setattr(module, "figures", lambda run: 1 / 0)
-    shown = replace(module.SCHEDULES["smoke"], in_tables=True)
-    monkeypatch.setitem(module.SCHEDULES, "smoke", shown)
+    monkeypatch.setattr(pages, "find_spec", lambda name: name != "pydantic_core")
+    monkeypatch.setattr(work, "figures", lambda run: 1 / 0)
+    shown = replace(SCHEDULES["smoke"], in_tables=True)
+    monkeypatch.setitem(SCHEDULES, "smoke", shown)
     assert len(reproduce("smoke", [CELL.name], progress=False)) == 1
     assert not list(Path("docs").rglob("*.png"))
 
@@ -82,7 +84,7 @@ def test_no_figures_with_a_stand_in_of_what_they_need(monkeypatch):
 def test_cells_side_by_side_are_those_one_by_one():
     names = ["mnist-slow-2-beta[12]", CELL.name]
     assert run("--only", *names, "--jobs", "2", "--runs", "two") == 0
-    rows = {row.cell: row.scores for row in Ledger(module.LEDGER).rows()}
+    rows = {row.cell: row.scores for row in Ledger(LEDGER).rows()}
     assert len(rows) == 3
     tables = Path("docs/reproduction/tables.md").read_text()
     threads = torch.get_num_threads()
@@ -117,7 +119,7 @@ def test_a_process_that_dies_is_told_of():
     ],
 )
 def test_cells_by_name(pattern, seeds, expected):
-    assert module.chosen([pattern], seeds) == expected
+    assert chosen([pattern], seeds) == expected
 
 
 def stop_after_an_iteration(monkeypatch):
@@ -138,7 +140,7 @@ def test_a_stopped_reproduction_goes_on(monkeypatch, capsys):
     stop_after_an_iteration(monkeypatch)
     assert run("--list", "--only", CELL.name) == 0
     assert "1 of 2 iterations" in capsys.readouterr().out
-    folder = module.run_folder(module.RUNS, "smoke", CELL)
+    folder = run_folder(RUNS, "smoke", CELL)
     seconds = read_checkpoint(folder / "checkpoint.safetensors").seconds
     assert seconds > 6
     (stopped,) = reproduce("smoke", [CELL.name], progress=False)
@@ -166,7 +168,7 @@ def test_a_row_lost_before_it_was_written_costs_no_training(monkeypatch):
 
 
 def test_a_cell_that_another_process_trains_is_left_to_it(capsys):
-    with locked(module.run_folder(module.RUNS, "smoke", CELL)):
+    with locked(run_folder(RUNS, "smoke", CELL)):
         rows = reproduce("smoke", [CELL.name, SLOW.name], progress=False)
     assert [row.cell for row in rows] == [SLOW]
     assert "another process" in capsys.readouterr().err
@@ -183,7 +185,7 @@ def test_the_cells_after_one_that_diverges_are_done(monkeypatch):
     monkeypatch.setattr(Trainer, "update", spoil)
     with pytest.raises(TrainingDiverged, match=rf"{CELL.name.replace('+', '[+]')}: iteration 1"):
         reproduce("smoke", [CELL.name, SLOW.name], progress=False)
-    assert [row.cell for row in Ledger(module.LEDGER).rows()] == [SLOW]
+    assert [row.cell for row in Ledger(LEDGER).rows()] == [SLOW]
 
 
 def test_ledgers_merge(tmp_path, capsys):
@@ -191,7 +193,7 @@ def test_ledgers_merge(tmp_path, capsys):
     for added in (1, 0):
         assert run("--merge", "elsewhere/ledger.jsonl") == 0
         assert f"{added} rows added" in capsys.readouterr().out
-    assert [row.cell for row in Ledger(module.LEDGER).rows()] == [SLOW]
+    assert [row.cell for row in Ledger(LEDGER).rows()] == [SLOW]
 
 
 BAD = {
@@ -240,7 +242,7 @@ def test_the_script_needs_torch_pyro_and_scikit_learn_alone(bare, tmp_path):
     assert (missing.returncode, "only: got 'nothing'" in missing.stderr) == (2, True)
     done = script("--only", CELL.name, SLOW.name, "--jobs", "2")
     assert done.returncode == 0, done.stderr
-    row, _ = sorted(Ledger(module.LEDGER).rows(), key=lambda row: row.cell.prior)
+    row, _ = sorted(Ledger(LEDGER).rows(), key=lambda row: row.cell.prior)
     assert row.versions["pyro-factor"] is None
     # the libraries read what their stand-ins wrote, and find the same
     (again,) = reproduce("smoke", [CELL.name], ledger="again.jsonl", progress=False)

@@ -1,0 +1,27 @@
+"""The pages beside a ledger."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from ..files import atomic
+from .claims_page import render_claims
+from .figure import draw
+from .ledger import Ledger
+from .tables import render
+
+
+def write_tables(ledger: Ledger) -> Path:
+    """Render tables.md and claims.md, and a figure if matplotlib is there, beside the ledger."""
+    rows, path = ledger.rows(), ledger.path.with_name("tables.md")
+    for name, page in (("tables.md", render(rows)), ("claims.md", render_claims(rows))):
+        with atomic(path.with_name(name)) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+    if can_draw():
+        draw(rows, path.with_name("tables.png"))
+    return path
+
+
+def can_draw() -> bool:
+    """Whether the libraries that figures need are there."""
+    # what a stand-in of pydantic lacks is needed for a run's figures
+    return all(find_spec(name) for name in ("matplotlib", "pydantic_core"))
