@@ -8,7 +8,7 @@ import tyro
 from tyro.conf import Positional
 
 from . import flags
-from .errors import require
+from .errors import check_seed, require
 from .flags import DataRoot
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Data(flags.DataFlags):
         from .evaluation.style import check_format
         from .evaluation.tables import tables
 
-        _check_seed(self.seed)
+        check_seed(self.seed, "--seed")
         if self.sheet is not None:
             check_format("--sheet", self.sheet)
         data = open_data(flags.describe(self).data.model_dump())
@@ -156,16 +156,12 @@ class Priors:
         from .evaluation.prior_gallery import prior_figure, prior_table
         from .evaluation.style import check_format, save
 
-        _check_seed(self.seed)
+        check_seed(self.seed, "--seed")
         if self.figure is not None:
             check_format("--figure", self.figure)
         Console().print(prior_table())
         if self.figure is not None:
             print(save(prior_figure(self.seed), self.figure))
-
-
-def _check_seed(seed: int) -> None:
-    require(0 <= seed < 2**64, "--seed", seed, "give 0 or more, below 2**64")
 
 
 def _load(folder: Path, device: str, data_root: Path | None) -> "Run":

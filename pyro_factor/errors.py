@@ -54,6 +54,11 @@ def require(condition: bool, argument: str, given: object, advice: str) -> None:
         raise InputError(f"{argument}: got {given!r}; {advice}")
 
 
+def check_seed(seed: int, argument: str = "seed") -> None:
+    """Raise `InputError` unless a number can seed PyTorch's generators."""
+    require(0 <= seed < 2**64, argument, seed, "give 0 or more, below 2**64")
+
+
 EXIT_CODES: dict[type[BaseException], int] = {
     InputError: 2,
     OSError: 2,

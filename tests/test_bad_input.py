@@ -257,6 +257,8 @@ COMMAND_LINE = {
     "one draw": ("variance a --draws 1", "draws: got 1; give 8 or more, twice the particles"),
     "one clip": ("variance a --clips 1", "clips: got 1; give 2 or more"),
     "seed to measure": ("variance a --seed -1", "seed: got -1; give 0 or more"),
+    "huge seed to measure": (f"variance a --seed {2**64}", f"seed: got {2**64}; give 0 or more"),
+    "huge seed of cells": (f"reproduce --list --seeds {2**64}", f"seeds: got {2**64}; give 0"),
     "no run to measure": ("variance", "run"),
     "setting of another data set": (
         "train --num-chairs 30",

@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from ..errors import InputError, require
+from ..errors import InputError, check_seed, require
 from ..inference import AnalyticKL_ELBO, RecordedTrace_ELBO
 from ..inference.runs import Run
 from ..models import NotGaussianPrior, VideoVAE
@@ -79,7 +79,7 @@ def evaluate(
     require(num_frames >= 1, "num_frames", num_frames, "give 1 or more")
     clips = max(-(-PAPER_FRAMES // num_frames), LEAST_CLIPS) if clips is None else clips
     require(clips >= 1, "clips", clips, "give 1 or more")
-    require(seed >= 0, "seed", seed, "give 0 or more")
+    check_seed(seed)
     require(batch_size >= 1, "batch_size", batch_size, "give 1 or more")
 
     with tracking(progress) as track:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..config import fingerprint
 from ..data.clips import Clips, join
-from ..errors import require
+from ..errors import check_seed, require
 from ..evaluation.gather import stream
 from ..files import atomic, locked
 from ..inference.runs import Run
@@ -69,6 +69,7 @@ def inspect(
     require(videos >= 1, "videos", videos, "give 1 or more")
     require(num_weights >= LEAST, "num_weights", num_weights, f"give {LEAST} or more")
     check_sizes(num_samples, num_images)
+    check_seed(seed)
     folder, clips = Path(run.folder) / "posterior", unseen_clips(run, videos, split, seed)
     attributes = {"run": str(run.folder), "iteration": run.iteration, "split": split}
     with locked(folder), tracking(progress) as track:

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from pyro.infer import MCMC, NUTS
 from torch import Tensor
 
-from ..errors import InputError, require
+from ..errors import InputError, check_seed, require
 from ..files import atomic
 from ..inference.seeds import seeded
 from ..models.latent_posterior import LatentPosterior
@@ -46,10 +46,11 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        least = {"chains": 2, "warmup": 1, "samples": 4, "max_tree_depth": 1, "seed": 0}
+        least = {"chains": 2, "warmup": 1, "samples": 4, "max_tree_depth": 1}
         for name, number in least.items():
             given = getattr(self, name)
             require(given >= number, name, given, f"give {number} or more")
+        check_seed(self.seed)
         require(self.whiten in WHITENED, "whiten", self.whiten, "choose from guide, prior")
 
 

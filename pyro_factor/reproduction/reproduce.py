@@ -6,7 +6,7 @@ from fnmatch import fnmatch
 from math import inf
 from pathlib import Path
 
-from ..errors import TrainingDiverged, require
+from ..errors import TrainingDiverged, check_seed, require
 from ..track import tracking
 from .ledger import Ledger, Row
 from .pages import write_tables
@@ -87,10 +87,11 @@ def chosen(only: Sequence[str], seeds: Sequence[int]) -> list[Cell]:
     """The cells whose names fit one of the patterns, with their seed or without.
 
     Raises:
-        InputError: A pattern that fits none, no seed, or one that is negative.
+        InputError: A pattern that fits none, no seed, or one that is out of range.
     """
-    sound = len(seeds) > 0 and min(seeds) >= 0
-    require(sound, "seeds", tuple(seeds), "give one or more, from 0")
+    require(len(seeds) > 0, "seeds", tuple(seeds), "give one or more")
+    for seed in seeds:
+        check_seed(seed, "seeds")
     every = every_cell(tuple(seeds))
     for pattern in only:
         known = any(_fits(cell, pattern) for cell in every)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from ..errors import require
+from ..errors import check_seed, require
 from ..files import atomic, locked
 from ..inference.runs import Run, kept_iterations, load_run
 from ..track import tracking
@@ -55,7 +55,7 @@ def variance(
     advice = f"give {2 * most} or more, twice the particles"
     require(draws >= 2 * most, "draws", draws, advice)
     require(clips >= 2, "clips", clips, "give 2 or more")
-    require(seed >= 0, "seed", seed, "give 0 or more")
+    check_seed(seed)
     folder = Path(run.folder) / "variance"
     path = folder / "rows.jsonl"
     names = [runner.name for runner in runners]

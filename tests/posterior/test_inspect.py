@@ -114,6 +114,7 @@ def test_a_prior_that_is_not_gaussian_has_its_own_guide_alone(tmp_path):
         ({"videos": 0}, "videos: got 0"),
         ({"num_samples": 9}, "num_samples: got 9"),
         ({"num_weights": 3}, "num_weights: got 3; give 25 or more"),
+        ({"seed": 2**64}, "seed: got 18446744073709551616; give 0 or more"),
     ],
 )
 def test_bad_numbers_are_named_before_anything_is_written(tmp_path, options, message):

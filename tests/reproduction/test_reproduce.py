@@ -199,8 +199,8 @@ def test_ledgers_merge(tmp_path, capsys):
 BAD = {
     "schedule": ({"schedule": "long"}, "schedule: got 'long'; choose from paper, quarter, short,"),
     "cell": ({"only": ["mnist-facotred-*"]}, "only: got 'mnist-facotred-*'; no cell has"),
-    "seed": ({"seeds": [-1]}, "seeds: got (-1,); give one or more, from 0"),
-    "no seed": ({"only": [CELL.name], "seeds": []}, "seeds: got (); give one or more, from 0"),
+    "seed": ({"seeds": [-1]}, "seeds: got -1; give 0 or more, below 2**64"),
+    "no seed": ({"only": [CELL.name], "seeds": []}, "seeds: got (); give one or more"),
     "jobs": ({"jobs": 0}, "jobs: got 0; give 1 or more"),
     "minutes": ({"max_minutes": 0.0}, "max_minutes: got 0.0"),
 }
