@@ -176,7 +176,10 @@ class TrainingConfig(Section):
     persistence: float = Field(
         default=0.0,
         ge=0,
-        description="Weight of a penalty on what ht keeps from a clip's first frame to its last.",
+        description="Weight of a penalty on what ht keeps from one frame of a clip to another.",
+    )
+    persistence_order: Literal[1, 2] = Field(
+        default=1, description="2: the squares and products of ht's features count in it too."
     )
     warm_up: dict[str, Annotated[int, Field(ge=0)]] = Field(
         default_factory=dict,

@@ -23,12 +23,12 @@ WHOLE = SCHEDULES["glimpse"]
 
 
 def without(*names: str) -> Schedule:
-    """The schedule less some options of the training and of the model of digits."""
-    training, of_digits = (
+    """The schedule less some options of the training and of the model."""
+    training, model = (
         {name: value for name, value in part.items() if name not in names}
-        for part in (WHOLE.training, WHOLE.of_digits)
+        for part in (WHOLE.training, WHOLE.model)
     )
-    return replace(WHOLE, training=training, of_digits=of_digits)
+    return replace(WHOLE, training=training, model=model)
 
 
 PARTS = {

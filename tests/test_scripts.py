@@ -47,7 +47,7 @@ def test_the_halves_learn_what_they_are_given(monkeypatch):
 
 def test_parts_are_left_out_and_tabled(monkeypatch, tmp_path, capsys):
     script = load("ablations")
-    short = {"iterations": 2, "videos": 8, "source": "embedded", "of_digits": {"channels": (4,)}}
+    short = {"iterations": 2, "videos": 8, "source": "embedded", "model": {"channels": (4,)}}
     smaller = {name: replace(part, **short) for name, part in script.PARTS.items()}
     monkeypatch.setattr(script, "PARTS", {name: smaller[name] for name in ("nothing", "warm-up")})
     monkeypatch.setattr(script, "CLIPS", 40)

@@ -1,6 +1,7 @@
 """A penalty on what a factor keeps through a clip, to be added to any ELBO's loss."""
 
 from collections.abc import Sequence
+from itertools import combinations, combinations_with_replacement
 
 import torch
 from jaxtyping import Float
@@ -15,39 +16,57 @@ FLOOR = 0.05  # of a prior of unit scale: what varies less fades, or its gradien
 
 
 def persistence_penalty(
-    h: Float[Tensor, "videos frames features"], columns: Sequence[int]
+    h: Float[Tensor, "videos frames features"], columns: Sequence[int], order: int = 1
 ) -> Float[Tensor, ""]:
-    """−½ Σ log(1 − ρ²), ρ the canonical correlations of a factor's codes of first and last frames.
+    """−½ Σ log(1 − ρ²), ρ the canonical correlations of a factor's codes of two frames of a clip.
 
-    It is the mutual information of the two frames' codes, were they Gaussian. What moves is
-    forgotten between frames that lie far apart; a direction of the code that is not forgotten holds
-    what stays. A walk costs little more than a static draw, so that no ELBO keeps identity out of
-    the features that motion leaves over. Correlations of single features don't show it where the
-    directions are mixed, so all of them are compared, in units of their own spread: a feature that
-    has nearly collapsed is still read by whoever scales it up. Of a direction that is wholly kept,
-    ρ = 1, the slope is steep; that of Σ ρ² would vanish there.
+    It is the mutual information of the two frames' codes, were they Gaussian; any two frames, the
+    earlier one first. What moves is forgotten between frames that lie far apart; a direction of the
+    code that is not forgotten holds what stays. A walk costs little more than a static draw, so
+    that no ELBO keeps identity out of the features that motion leaves over. Correlations of single
+    features don't show it where the directions are mixed, so all of them are compared, in units of
+    their own spread: a feature that has nearly collapsed is still read by whoever scales it up. Of
+    a direction that is wholly kept, ρ = 1, the slope is steep; that of Σ ρ² would vanish there.
+
+    What stays can hide in how the code moves: of an angle θ, a·cos θ and a·sin θ are uncorrelated
+    between frames a quarter of a turn apart, whatever a is. Of order 2, squares and products of the
+    features count beside them, and show a².
 
         q = vae.encode(videos)
         loss = elbo(videos) + weight * persistence_penalty(q.loc, vae.factors["ht"])
 
-    `train(persistence=weight)` does so.
+    `train(persistence=weight, persistence_order=2)` does so.
 
     Args:
-        h: Codes, or the guide's means, of a batch's frames, (B, N, D); two clips or more.
+        h: Codes, or the guide's means, of a batch's frames, (B, N, D); two clips or more, and two
+            frames or more, that lie far apart.
         columns: The factor's features, D' of them.
+        order: 1, or 2, by which D' features make D' (D' + 3) / 2.
 
     Returns:
         Nats; about D'² / 2B by chance, and at most 6 for a feature of unit spread.
     """
     # in float64, since the spread of mixed directions is nearly singular
-    codes = columns_of(h, columns).double()
+    codes = columns_of(h, columns).double().unbind(1)
+    earlier, later = (
+        _features(torch.cat(frames), order) for frames in zip(*combinations(codes, 2), strict=True)
+    )
+    apart = _log_volume(earlier) + _log_volume(later)
+    return ((apart - _log_volume(torch.cat([earlier, later], -1))) / 2).to(h.dtype)
+
+
+def _features(codes: Float[Tensor, "pairs columns"], order: int) -> Float[Tensor, "pairs features"]:
+    """The codes, centred, and of order 2 their products in units of their spread."""
     centred = codes - codes.mean(0)
-    first, last = centred[:, 0], centred[:, -1]
-    apart = _log_volume(first) + _log_volume(last)
-    return ((apart - _log_volume(torch.cat([first, last], -1))) / 2).to(h.dtype)
+    if order == 1:
+        return centred
+    unit = centred / (centred.square().mean(0) + FLOOR**2).sqrt()
+    pairs = combinations_with_replacement(unit.unbind(-1), 2)
+    products = torch.stack([one * other for one, other in pairs], -1)
+    return torch.cat([centred, products - products.mean(0)], -1)
 
 
-def _log_volume(centred: Float[Tensor, "videos columns"]) -> Float[Tensor, ""]:
+def _log_volume(centred: Float[Tensor, "pairs features"]) -> Float[Tensor, ""]:
     """Log |S|, S the covariance with the floor on its diagonal."""
     spread = centred.T @ centred / len(centred)
     spread = spread + FLOOR**2 * torch.eye(len(spread), dtype=spread.dtype, device=spread.device)

@@ -140,7 +140,8 @@ class Trainer:
         if self.config.orthogonality:
             found["orthogonality"] = orthogonality_penalty(q.loc, factors)
         if self.config.persistence:
-            found["persistence"] = persistence_penalty(q.loc, factors[TEMPORAL])
+            order = self.config.persistence_order
+            found["persistence"] = persistence_penalty(q.loc, factors[TEMPORAL], order)
         return found
 
     def _independent(self, encoded: tuple[Tensor, Tensor], videos: Tensor) -> dist.Normal:

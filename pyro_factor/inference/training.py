@@ -53,6 +53,7 @@ def train(
     decay_every: int = DEFAULTS.decay_every,
     orthogonality: float = DEFAULTS.orthogonality,
     persistence: float = DEFAULTS.persistence,
+    persistence_order: int = DEFAULTS.persistence_order,
     warm_up: Mapping[str, int] = MappingProxyType({}),
     seed: int = DEFAULTS.seed,
     device: str = DEFAULTS.device,
@@ -87,6 +88,7 @@ def train(
         decay_every: ... applied every so many iterations.
         orthogonality: Weight of `orthogonality_penalty` of the guide's means, in nats per video.
         persistence: Weight of `persistence_penalty` of the temporal factor ht, in nats per video.
+        persistence_order: 1, or 2, by which squares and products of the features count too.
         warm_up: By factor, such as {"hs": 4_000}: iterations in which the weight of its KL rises
             from 0 to β.
         seed: Seed of the clips and the latent draws.

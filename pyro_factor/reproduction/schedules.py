@@ -10,7 +10,12 @@ from ..errors import require
 from .paper import VARIANCE, Cell
 
 NUM_FRAMES = 16
-OF_FACTORS = {"orthogonality", "persistence", "warm_up"}  # what a prior of one has no use for
+OF_FACTORS = {
+    "orthogonality",
+    "persistence",
+    "persistence_order",
+    "warm_up",
+}  # what a prior of one has no use for
 
 
 @dataclass(frozen=True)
@@ -27,11 +32,11 @@ class Schedule:
         chairs: How many chairs are generated for cells of chairs.
         in_tables: Whether its scores are results.
         model: What a recipe changes of the model.
-        of_digits: What else it changes of a model of digits, which are small in their frame.
         training: What it changes of the training.
         every: Training is on every so many-th frame of the clips.
         guide: The guide of the factored model.
         keep: Iterations whose weights stay in the run folder, for curves through the training.
+        for_chairs: What is done for cells of chairs, where it is something else.
     """
 
     iterations: int
@@ -43,21 +48,22 @@ class Schedule:
     chairs: int = 2_000
     in_tables: bool = True
     model: Mapping[str, Any] = field(default_factory=dict)
-    of_digits: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     every: int = 1
     guide: str = "independent"
     keep: tuple[int, ...] = ()
+    for_chairs: "Schedule | None" = None
 
     @property
     def words(self) -> str:
         """How long it is, in words."""
-        changed = {**self.model, **self.of_digits, **self.training}
+        changed = {**self.model, **self.training}
         recipe = [f"every {self.every}th frame"] if self.every > 1 else []
         recipe += [f"a {self.guide} guide"] if self.guide != "independent" else []
         recipe += [f"{name.replace('_', ' ')} {_written(value)}" for name, value in changed.items()]
         told = f"{self.iterations:,} iterations of {self.videos} clips"
-        return ", ".join([told, *recipe])
+        chairs = f"; chairs: {self.for_chairs.words}" if self.for_chairs else ""
+        return ", ".join([told, *recipe]) + chairs
 
     def config(
         self, cell: Cell, names: Mapping[str, str] = MappingProxyType({}), **training: Any
@@ -72,6 +78,8 @@ class Schedule:
         Returns:
             The description; the data's root is left to the default.
         """
+        if cell.dataset == "chairs" and self.for_chairs is not None:
+            return self.for_chairs.config(cell, names, **training)
         single, several = cell.prior == "independent", cell.prior == "factored"
         arguments: dict[str, int | float] = {"features": cell.features}
         if several:
@@ -89,11 +97,10 @@ class Schedule:
                 "beta": float(cell.beta),
                 "guide": self.guide if several else "independent",
                 **self.model,
-                **(self.of_digits if cell.dataset == "mnist" else {}),
             },
             {
                 "iterations": self.iterations,
-                "videos": self.videos * (NUM_FRAMES // self.every if single else 1),
+                "videos": self.videos * (-(-NUM_FRAMES // self.every) if single else 1),
                 "every": 1 if single else self.every,
                 "seed": cell.seed,
                 "checkpoint_every": 250,
@@ -126,20 +133,25 @@ def _rate(decay_every: int) -> dict[str, Any]:
 def glimpse(iterations: int, **options: Any) -> Schedule:
     """A moving window, and factors kept apart; rate and warm-up are in proportion to its length.
 
+    A chair fills its frame, so that cells of chairs have no window; and since it turns back, they
+    are trained on frames of which any two lie a sixth, a third or half of a turn apart.
+
     Args:
         iterations: Steps of Adam.
         options: More of the schedule's fields.
     """
-    warm_up = {"hs": iterations // 2}
-    apart = {"orthogonality": 50.0, "persistence": 50.0, "warm_up": warm_up}
+    apart = {"orthogonality": 50.0, "persistence": 50.0, "warm_up": {"hs": iterations // 2}}
+    training = _rate(max(1, iterations * 3 // 20)) | apart
+    window = {"frequencies": 5, "glimpse": 28, "channels": (16, 32, 64)}
+    shared: dict[str, Any] = {"iterations": iterations, "guide": "shuffling", **options}
+    turning = training | {"persistence_order": 2}
     return Schedule(
-        iterations,
-        128,
-        of_digits={"frequencies": 5, "glimpse": 28, "channels": (16, 32, 64)},
-        training=_rate(max(1, iterations * 3 // 20)) | apart,
+        videos=128,
         every=8,
-        guide="shuffling",
-        **options,
+        model=window,
+        training=training,
+        for_chairs=Schedule(videos=64, every=5, training=turning, **shared),
+        **shared,
     )
 
 

@@ -2,9 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from sklearn.cross_decomposition import CCA
+from sklearn.preprocessing import PolynomialFeatures
 from small_runs import FRAMES, SIZE, check_that_training_lowers, small_run
 
 from pyro_factor.data import BouncingDigits
@@ -20,18 +22,57 @@ def codes(*shape):
     return torch.randn(*shape, dtype=torch.float64)
 
 
+def mutual_information(one, other):
+    """By scikit-learn's canonical correlations."""
+    found = CCA(one.shape[1], scale=False, max_iter=10_000, tol=1e-14).fit_transform(one, other)
+    pairs = zip(*(scores.T for scores in found), strict=True)
+    return -0.5 * sum(math.log(1 - np.corrcoef(*pair)[0, 1] ** 2) for pair in pairs)
+
+
+def persistent():
+    """Codes of two frames, of four features, two of which keep something."""
+    h = codes(200, 2, 4)
+    h[:, 1, 1] = h[:, 0, 3] + 0.5 * codes(200)
+    h[:, 1, 3] = h[:, 0, 1] - h[:, 0, 3] + 2 * codes(200)
+    return h
+
+
 def test_mutual_information_of_canonical_pairs():
-    h = codes(200, 3, 4)
-    h[:, 2, 1] = h[:, 0, 3] + 0.5 * codes(200)
-    h[:, 2, 3] = h[:, 0, 1] - h[:, 0, 3] + 2 * codes(200)
-    first, last = (h[:, frame, [1, 3]].numpy() for frame in (0, 2))
-    pairs = CCA(2, scale=False, max_iter=10_000, tol=1e-14).fit_transform(first, last)
-    expected = -0.5 * sum(
-        math.log(1 - float(torch.corrcoef(torch.tensor([a, b]))[0, 1]) ** 2)
-        for a, b in zip(*(scores.T.tolist() for scores in pairs), strict=True)
-    )
+    h = persistent()
+    expected = mutual_information(*h[..., [1, 3]].numpy().swapaxes(0, 1))
     found = persistence_penalty(UNITS * h, [1, 3])
     assert float(found) == pytest.approx(expected, rel=1e-6)
+
+
+def test_of_order_two_polynomials_of_the_features_count():
+    h = persistent()
+    one, other = (
+        PolynomialFeatures(2, include_bias=False).fit_transform(frame)
+        for frame in h[..., [1, 3]].numpy().swapaxes(0, 1)
+    )
+    found = persistence_penalty(UNITS * h, [1, 3], 2)
+    # products are of unit spread, for which the floor is something
+    assert float(found) == pytest.approx(mutual_information(one, other), rel=0.02)
+
+
+def test_any_two_frames_are_compared():
+    h = codes(50, 3, 2).cumsum(1)
+    pairs = torch.cat([h[:, [0, 1]], h[:, [0, 2]], h[:, [1, 2]]])
+    for order in (1, 2):
+        expected = persistence_penalty(pairs, [0, 1], order)
+        torch.testing.assert_close(persistence_penalty(h, [0, 1], order), expected)
+
+
+def test_what_stays_in_the_size_of_a_turn_shows_in_order_two():
+    start, way = 2 * math.pi * torch.rand(5_000, 1), 2 * torch.randint(2, (5_000, 1)) - 1
+    angle = start + way * math.tau * torch.arange(0, 16, 5) / 31
+    found = {}
+    for spread in (0.0, 0.3):
+        size = 1 + spread * torch.randn(5_000, 1)
+        h = torch.stack([size * angle.cos(), size * angle.sin()], -1)
+        found[spread] = [float(persistence_penalty(h, [0, 1], order)) for order in (1, 2)]
+    assert max(found[0.0] + found[0.3][:1]) < 0.1
+    assert found[0.3][1] > 2
 
 
 def test_what_stays_is_found_in_any_mixture():
@@ -62,8 +103,9 @@ def test_a_feature_that_is_constant_or_twice_there():
 
 
 def test_gradient():
-    h = codes(6, 2, 3).requires_grad_()
-    assert torch.autograd.gradcheck(lambda h: persistence_penalty(h, [0, 2]), [h])
+    h = codes(6, 3, 3).requires_grad_()
+    for order in (1, 2):
+        assert torch.autograd.gradcheck(lambda h, n=order: persistence_penalty(h, [0, 2], n), [h])
 
 
 @pytest.mark.parametrize("elbo", ["analytic", "trace"])

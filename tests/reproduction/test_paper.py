@@ -41,10 +41,12 @@ def test_a_cell_describes_its_run(cell):
 
 
 def test_what_a_recipe_changes_is_told():
-    words = SCHEDULES["glimpse"].words
+    words, _, chairs = SCHEDULES["glimpse"].words.partition("; chairs: ")
     assert words.startswith("2,000 iterations of 128 clips, every 8th frame, a shuffling guide, ")
     assert "glimpse 28" in words
     assert words.endswith("persistence 50.0, warm up hs=1000")
+    assert chairs.startswith("2,000 iterations of 64 clips, every 5th frame, a shuffling guide, ")
+    assert chairs.endswith("persistence order 2")
 
 
 @pytest.mark.parametrize("name", ["recipe", "glimpse"])
