@@ -4,7 +4,7 @@ import pyro
 import pytest
 import torch
 from cuda_stand_ins import Graph, stand_in
-from small_runs import small_data, small_vae
+from small_runs import small_data, small_run, small_vae
 
 from pyro_factor.config import TrainingConfig
 from pyro_factor.errors import InputError
@@ -82,6 +82,13 @@ def test_a_training_by_tensors_is_the_training_by_numbers():
 
 def test_a_graph_is_for_gpus_alone():
     assert losses(HERE, cuda_graph=True) == losses(HERE)
+
+
+def test_a_run_may_go_on_with_a_graph_or_without(tmp_path):
+    """It says how a step is launched, and not what it computes."""
+    small_run(tmp_path / "run", small_vae(), 2, cuda_graph=True)
+    run = small_run(tmp_path / "run", small_vae(), 4, cuda_graph=False, resume=True)
+    assert run.iteration == 4
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
