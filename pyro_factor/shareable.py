@@ -13,8 +13,11 @@ def without_paths(config: Config) -> Config:
 
 
 def entries(config: Config) -> list[tuple[str, str]]:
-    """What is set in a description, but for paths, as words: ("model.beta", "4.0") and so on."""
-    described = config.model_dump(mode="json")
+    """What is set in a description, but for paths, as words: ("model.beta", "4.0") and so on.
+
+    What a run's file doesn't say, being older than an option, isn't told either.
+    """
+    described = config.model_dump(mode="json", exclude_unset=True)
     return [
         (f"{section}.{key}", str(value))
         for section in SECTIONS

@@ -63,6 +63,15 @@ def test_the_card_of_every_model_of_the_package_is_what_its_file_says(name):
     hold_to_its_metadata(name)
 
 
+def test_an_option_that_is_younger_than_a_file_is_not_told():
+    config = read_model(SHIPPED[0]).pretrained.config
+    described = config.model_dump(mode="json")
+    del described["training"]["decay"]
+    older = Config.model_validate_json(json.dumps(described))
+    told = dict(entries(config)).items() - dict(entries(older)).items()
+    assert {name for name, _ in told} == {"training.decay"}
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_file_of_the_package_is_small_half_precise_and_names_no_path(name):
     path, model = pretrained_path(name), read_model(name)
