@@ -178,8 +178,8 @@ class TrainingConfig(Section):
         ge=0,
         description="Weight of a penalty on what ht keeps from one frame of a clip to another.",
     )
-    persistence_order: Literal[1, 2] = Field(
-        default=1, description="2: the squares and products of ht's features count in it too."
+    persistence_order: int = Field(
+        default=1, ge=1, le=6, description="Products of up to so many features of ht count in it."
     )
     warm_up: dict[str, Annotated[int, Field(ge=0)]] = Field(
         default_factory=dict,

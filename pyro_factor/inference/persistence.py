@@ -1,7 +1,9 @@
 """A penalty on what a factor keeps through a clip, to be added to any ELBO's loss."""
 
 from collections.abc import Sequence
-from itertools import combinations, combinations_with_replacement
+from functools import reduce
+from itertools import chain, combinations, combinations_with_replacement
+from operator import mul
 
 import torch
 from jaxtyping import Float
@@ -30,7 +32,7 @@ def persistence_penalty(
 
     What stays can hide in how the code moves: of an angle θ, a·cos θ and a·sin θ are uncorrelated
     between frames a quarter of a turn apart, whatever a is. Of order 2, squares and products of the
-    features count beside them, and show a².
+    features count beside them, and show a²; of a higher one, products of as many features.
 
         q = vae.encode(videos)
         loss = elbo(videos) + weight * persistence_penalty(q.loc, vae.factors["ht"])
@@ -41,10 +43,11 @@ def persistence_penalty(
         h: Codes, or the guide's means, of a batch's frames, (B, N, D); two clips or more, and two
             frames or more, that lie far apart.
         columns: The factor's features, D' of them.
-        order: 1, or 2, by which D' features make D' (D' + 3) / 2.
+        order: The largest number of features in a product, 1 or more.
 
     Returns:
-        Nats; about D'² / 2B by chance, and at most 6 for a feature of unit spread.
+        Nats; about F² / 2B by chance, F the number of features and products, and at most 6 for a
+        feature of unit spread.
     """
     # in float64, since the spread of mixed directions is nearly singular
     codes = columns_of(h, columns).double().unbind(1)
@@ -56,13 +59,14 @@ def persistence_penalty(
 
 
 def _features(codes: Float[Tensor, "pairs columns"], order: int) -> Float[Tensor, "pairs features"]:
-    """The codes, centred, and of order 2 their products in units of their spread."""
+    """The codes, centred, and their products of up to so many, in units of their spread."""
     centred = codes - codes.mean(0)
     if order == 1:
         return centred
     unit = centred / (centred.square().mean(0) + FLOOR**2).sqrt()
-    pairs = combinations_with_replacement(unit.unbind(-1), 2)
-    products = torch.stack([one * other for one, other in pairs], -1)
+    columns = unit.unbind(-1)
+    chosen = (combinations_with_replacement(columns, degree) for degree in range(2, order + 1))
+    products = torch.stack([reduce(mul, each) for each in chain(*chosen)], -1)
     return torch.cat([centred, products - products.mean(0)], -1)
 
 

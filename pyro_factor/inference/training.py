@@ -88,7 +88,7 @@ def train(
         decay_every: ... applied every so many iterations.
         orthogonality: Weight of `orthogonality_penalty` of the guide's means, in nats per video.
         persistence: Weight of `persistence_penalty` of the temporal factor ht, in nats per video.
-        persistence_order: 1, or 2, by which squares and products of the features count too.
+        persistence_order: Products of up to so many features count in the penalty, 1 to 6.
         warm_up: By factor, such as {"hs": 4_000}: iterations in which the weight of its KL rises
             from 0 to β.
         seed: Seed of the clips and the latent draws.

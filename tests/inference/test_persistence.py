@@ -44,13 +44,14 @@ def test_mutual_information_of_canonical_pairs():
     assert float(found) == pytest.approx(expected, rel=1e-6)
 
 
-def test_of_order_two_polynomials_of_the_features_count():
+@pytest.mark.parametrize("order", [2, 3])
+def test_of_a_higher_order_polynomials_of_the_features_count(order):
     h = persistent()
     one, other = (
-        PolynomialFeatures(2, include_bias=False).fit_transform(frame)
+        PolynomialFeatures(order, include_bias=False).fit_transform(frame)
         for frame in h[..., [1, 3]].numpy().swapaxes(0, 1)
     )
-    found = persistence_penalty(UNITS * h, [1, 3], 2)
+    found = persistence_penalty(UNITS * h, [1, 3], order)
     # products are of unit spread, for which the floor is something
     assert float(found) == pytest.approx(mutual_information(one, other), rel=0.02)
 
@@ -104,7 +105,7 @@ def test_a_feature_that_is_constant_or_twice_there():
 
 def test_gradient():
     h = codes(6, 3, 3).requires_grad_()
-    for order in (1, 2):
+    for order in (1, 2, 3):
         assert torch.autograd.gradcheck(lambda h, n=order: persistence_penalty(h, [0, 2], n), [h])
 
 
