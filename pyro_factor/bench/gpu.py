@@ -1,7 +1,6 @@
 """The benchmarks of a GPU; where there is none, their rows are there and empty."""
 
 from dataclasses import replace
-from typing import Any
 
 import torch
 
@@ -12,9 +11,9 @@ from .limit import limit
 from .rows import Row, exact
 from .sharing import sharing
 from .sizes import Sizes
-from .step import seconds, step_times
+from .step import seconds, step_times, turns
 from .steps import Way
-from .timing import spread, take_turns, timed
+from .timing import spread
 
 STEP = Row(quantity="a step of 64×16 frames", value=None, unit="ms", at_most=4.0)
 PYRO = Row(quantity="ours over by hand with our settings", value=None, at_most=1.03)
@@ -60,14 +59,10 @@ def on_gpu(sizes: Sizes, track: Track, device: str) -> list[Row]:
 def _graph(sizes: Sizes, track: Track, device: str) -> list[Row]:
     if not device.startswith("cuda"):
         return []
-    ways = [Way(sizes=sizes, device=device, cuda_graph=graph) for graph in (False, True)]
-    names = ("ours", "graph")
-    works = {
-        name: timed(way.build(), torch.device(device))
-        for name, way in zip(names, ways, strict=True)
-    }
-    rounds: Any = {"warmup": sizes.warmup + WARMUP, "track": track, "title": "CUDA graph"}
-    times = take_turns(works, sizes.repetitions, **rounds)
+    ways = {"ours": Way(sizes=sizes, device=device)}
+    ways["graph"] = replace(ways["ours"], cuda_graph=True)
+    steps = sizes.replace(warmup=sizes.warmup + WARMUP)  # the first are done one by one
+    times = turns(ways, steps, track, "CUDA graph")
     return [
         replace(GRAPH, value=spread(times["ours"] / times["graph"])),
         replace(CAPTURED, value=spread(1e3 * times["graph"])),
