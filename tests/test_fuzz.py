@@ -23,6 +23,7 @@ from pyro_factor.evaluation.leakage import Leakage
 from pyro_factor.evaluation.metrics import Disentanglement, Metrics
 from pyro_factor.evaluation.results import Judgement, Scores
 from pyro_factor.evaluation.scores import Accuracies
+from pyro_factor.evaluation.tables import score_listings
 from pyro_factor.flags import KEY_VALUES
 from pyro_factor.inference.metrics import read_rows
 
@@ -198,6 +199,7 @@ def test_metrics(tmp_path, content):
 
 
 FOUND = Accuracies(0.5, 0.25, 0.125, 0.75, 600)
+TOLD = {"label": "static", "chance": 0.1, "everything": 0.5}
 METRICS = Metrics(*(0.5 for _ in range(9)), Leakage(0.25, 0.75))
 SCORES = Scores(
     data_split="test",
@@ -223,12 +225,16 @@ SCORES = Scores(
 
 @given(anything_like(SCORES.record()))
 @example(json.dumps(SCORES.record()).encode())
+@example(json.dumps(SCORES.record() | {"linear": None}).encode())
+@example(json.dumps(SCORES.record() | {"split": None}).encode())
+@example(json.dumps(SCORES.record() | {"single_label": {"rbf": TOLD}}).encode())
 @fuzz
 def test_scores(tmp_path, content):
     scores = read(Scores.read, tmp_path / "scores.json", content)
     if scores is not None:
         assert scores.record().keys() == SCORES.record().keys()
-        assert math.isfinite(scores.d_score)
+        assert scores.linear is None or math.isfinite(scores.d_score)
+        score_listings(scores)
         scores.write(tmp_path / "again.json")
         assert asdict(Scores.read(tmp_path / "again.json")) == asdict(scores)
 

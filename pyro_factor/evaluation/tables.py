@@ -114,9 +114,10 @@ def _over(judged: Judgement) -> str:
 
 
 def _with_interval(value: float, judged: Judgement, name: str, digits: int) -> str:
-    if judged.intervals is None:
+    intervals = judged.intervals or {}
+    if name not in intervals:
         return f"{value:.{digits}f}"
-    low, high = judged.intervals[name]
+    low, high = intervals[name]
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
@@ -148,13 +149,14 @@ def _single_label(scores: Scores) -> Listing:
     parts = {"static features": "static", "temporal features": "temporal"}
     parts |= {"all features": "everything", "most frequent class": "chance"}
     found = scores.single_label
+    first = next(iter(found.values()))
     rows = [
         (name, *(f"{getattr(one, part):.3f}" for one in found.values()))
         for name, part in parts.items()
-        if getattr(found["linear"], part) is not None
+        if getattr(first, part) is not None
     ]
-    title = f"Accuracy on the {found['linear'].label} label, {scores.clips_name}"
-    return Listing(title, ("features", *(CLASSIFIERS[name] for name in found)), rows)
+    title = f"Accuracy on the {first.label} label, {scores.clips_name}"
+    return Listing(title, ("features", *(CLASSIFIERS.get(name, name) for name in found)), rows)
 
 
 def _elbo(scores: Scores) -> Listing:
@@ -166,6 +168,8 @@ def _elbo(scores: Scores) -> Listing:
 def split_name(scores: Scores, judged: Judgement) -> str:
     """Which columns are static and temporal, and who chose them."""
     chosen = "the model's own split" if scores.own_split else "the best split"
-    split = judged.split or scores.split or ()
+    split = judged.split or scores.split
+    if split is None:
+        return chosen
     static, temporal = (", ".join(map(str, part)) for part in split)
     return f"{chosen}: static {static}; temporal {temporal}"
