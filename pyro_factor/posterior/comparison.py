@@ -17,13 +17,17 @@ from .nuts import Chain, gaussian
 if TYPE_CHECKING:
     import arviz
 
+# chains that never moved have no spread to divide by: R̂ is infinite, their correlations unknown
+STUCK = np.errstate(divide="ignore", invalid="ignore")
+
 
 @dataclass(frozen=True)
 class Comparison:
     """One clip's codes of one draw of the prior, entry by entry.
 
     Args:
-        r_hat: R̂ of the chains (rank-normalised), the largest.
+        r_hat: R̂ of the chains (rank-normalised), the largest; not a finite number where no chain
+            has moved, as `error`, `scale` and the correlations aren't.
         ess: Effective sample size (bulk), the smallest.
         error: |guide's mean - posterior's| / posterior's scale, root mean square.
         scale: Guide's scale / posterior's: the median.
@@ -107,6 +111,7 @@ def compare(
     ]
 
 
+@STUCK
 def _compare(
     vae: VideoVAE,
     video: Videos,
@@ -145,6 +150,7 @@ def guide_gaussian(
     return loc[0][:, columns].numpy(force=True), spread.reshape(num_frames, -1), found
 
 
+@STUCK
 def correlations(codes: Float[np.ndarray, "draws frames features"]) -> np.ndarray:
     """The correlations of all entries, frame-major, (N·F, N·F)."""
     return np.corrcoef(codes.reshape(len(codes), -1).T)

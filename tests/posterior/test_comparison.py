@@ -90,3 +90,23 @@ def test_table_and_figure(videos, chains, capsys):
     figure = nuts_figure(vae, videos, chains)
     # clips by factors, each with bands, two matrices and their colours
     assert len(figure.axes) == VIDEOS * 2 * 4
+
+
+@pytest.mark.parametrize("other", [0.0, 1.0])
+def test_chains_that_never_moved_are_told_of_without_warnings(videos, capsys, other):
+    """All steps of NUTS are refused where they are too long."""
+    from rich.console import Console
+
+    chains = [
+        [
+            Chain(np.full((20, FRAMES, 4), value, np.float32), np.ones(20, bool))
+            for value in (0.0, other)
+        ]
+        for _ in videos
+    ]
+    vae = linear_pair()
+    found = compare(vae, videos, chains)
+    assert not any(one.r_hat < 1.01 for factors in found for one in factors.values())
+    Console(width=80).print(nuts_table(found, chains))
+    assert "…" not in capsys.readouterr().out
+    nuts_figure(vae, videos, chains).canvas.draw()
