@@ -55,8 +55,8 @@ def load_run(
         The run, its model on the CPU unless `vae` is elsewhere.
 
     Raises:
-        InputError: A file that is missing, damaged or foreign; a prior that has changed; data
-            that can't be found.
+        InputError: A file that is missing, damaged or foreign; a prior that has changed; a `vae`
+            of another description; data that can't be found.
     """
     folder = Path(folder)
     config, checkpoint = read_state(folder, iteration)
@@ -77,7 +77,8 @@ def load(folder: str | Path, vae: VideoVAE | None = None) -> VideoVAE:
         The model in evaluation mode, on the CPU unless `vae` is elsewhere.
 
     Raises:
-        InputError: A file that is missing, damaged or foreign; a prior that has changed.
+        InputError: A file that is missing, damaged or foreign; a prior that has changed; a `vae`
+            of another description.
     """
     folder = Path(folder)
     return restored_vae(checkpoint_path(folder), *read_state(folder), vae)

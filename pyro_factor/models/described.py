@@ -1,13 +1,16 @@
 """The model that a configuration describes, with fresh weights or with saved ones."""
 
+import inspect
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ..checkpoint import Checkpoint, restore
 from ..config import FROM_PYTHON, Config
-from ..errors import InputError
-from .prior_reference import PriorReference, find_prior
+from ..errors import InputError, require
+from .prior_reference import BUILT_IN, PriorReference, find_prior, refer_to
 from .video_vae import Kind, VideoVAE
 
 
@@ -59,11 +62,34 @@ def restored_vae(
         The model in evaluation mode.
 
     Raises:
-        InputError: The model can't be built, or the weights are another's.
+        InputError: The model can't be built, the given one is of another description, or the
+            weights are another's.
     """
+    if vae is not None:
+        _check_given(vae, config)
     with torch.random.fork_rng(devices=[]):  # fresh weights are overwritten
         vae = build_vae(config, kind) if vae is None else vae
     restore(vae, checkpoint.part("weights"), path)
     # in the memory layout of the training, so that codes are the same to the bit
     vae.to(memory_format=torch.channels_last)
     return vae.eval()
+
+
+def _check_given(vae: VideoVAE, config: Config) -> None:
+    """Raise unless a model is the described one, as far as names and numbers tell."""
+    own, told = vae.settings, config.model.model_dump()
+    names = ["beta", "guide", "pixels", "pixel_scale"]
+    reference = refer_to(vae.prior)
+    if {reference.prior, told["prior"]} <= BUILT_IN.keys():  # a file may have moved, or be mended
+        own |= {"prior": _call(reference.prior, reference.prior_args)}
+        told |= {"prior": _call(told["prior"], told["prior_args"])}
+        names.append("prior")
+    for name in names:
+        require(own[name] == told[name], f"vae: its {name}", own[name], f"the run has {told[name]}")
+
+
+def _call(name: str, arguments: Mapping[str, Any]) -> str:
+    """A built-in prior with all of its hyperparameters, those left to their defaults too."""
+    known = inspect.signature(BUILT_IN[name]).parameters.values()
+    default = {each.name: each.default for each in known if each.default is not each.empty}
+    return f"{name}({', '.join(f'{n}={value}' for n, value in {**default, **arguments}.items())})"

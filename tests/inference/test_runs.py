@@ -130,6 +130,23 @@ def test_a_prior_that_only_python_holds_needs_the_model(tmp_path, prior):
     assert torch.equal(codes(load(tmp_path, vae=small_vae(prior))).loc, codes(trained.vae).loc)
 
 
+def test_a_model_of_another_description_is_refused(tmp_path):
+    small_run(tmp_path, small_vae(partial(built_in.slow, features=4)), 2)
+    same = small_vae(partial(built_in.slow, features=4, temporal_scale=0.1))  # the default
+    assert load(tmp_path, vae=same) is same
+    for vae, error in (
+        (small_vae(), r"vae: its prior: got 'factored\(.*the run has slow\("),
+        (small_vae(partial(built_in.slow, features=4, temporal_scale=0.2)), "temporal_scale=0.2"),
+        (small_vae(partial(built_in.slow, features=4), beta=3.0), "its beta: got 3.0; the run has"),
+        (
+            small_vae(partial(built_in.slow, features=4), guide="smoothing"),
+            "its guide: got 'smoothing'; the run has ind",
+        ),
+    ):
+        with pytest.raises(InputError, match=error):
+            load(tmp_path, vae=vae)
+
+
 class Flat(nn.Module):
     def __init__(self):
         super().__init__()
