@@ -1,7 +1,6 @@
 """The model that a configuration describes, with fresh weights or with saved ones."""
 
 import inspect
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,18 +77,20 @@ def restored_vae(
 def _check_given(vae: VideoVAE, config: Config) -> None:
     """Raise unless a model is the described one, as far as names and numbers tell."""
     own, told = vae.settings, config.model.model_dump()
-    names = ["beta", "guide", "pixels", "pixel_scale"]
-    reference = refer_to(vae.prior)
-    if {reference.prior, told["prior"]} <= BUILT_IN.keys():  # a file may have moved, or be mended
-        own |= {"prior": _call(reference.prior, reference.prior_args)}
-        told |= {"prior": _call(told["prior"], told["prior_args"])}
-        names.append("prior")
-    for name in names:
+    for name in ("beta", "guide", "pixels", "pixel_scale"):
         require(own[name] == told[name], f"vae: its {name}", own[name], f"the run has {told[name]}")
+    given, recorded = (
+        refer_to(vae.prior),
+        PriorReference(*(told[n] for n in PriorReference._fields)),
+    )
+    if {given.prior, recorded.prior} <= BUILT_IN.keys():  # a file may have moved, or be mended
+        ours, theirs = (
+            (one.prior, _defaults(one.prior) | one.prior_args) for one in (given, recorded)
+        )
+        require(ours == theirs, "vae: its prior", ours, f"the run has {theirs}")
 
 
-def _call(name: str, arguments: Mapping[str, Any]) -> str:
-    """A built-in prior with all of its hyperparameters, those left to their defaults too."""
-    known = inspect.signature(BUILT_IN[name]).parameters.values()
-    default = {each.name: each.default for each in known if each.default is not each.empty}
-    return f"{name}({', '.join(f'{n}={value}' for n, value in {**default, **arguments}.items())})"
+def _defaults(prior: str) -> dict[str, Any]:
+    """The hyperparameters that a built-in prior has unless they are given."""
+    known = inspect.signature(BUILT_IN[prior]).parameters.values()
+    return {each.name: each.default for each in known if each.default is not each.empty}

@@ -135,8 +135,11 @@ def test_a_model_of_another_description_is_refused(tmp_path):
     same = small_vae(partial(built_in.slow, features=4, temporal_scale=0.1))  # the default
     assert load(tmp_path, vae=same) is same
     for vae, error in (
-        (small_vae(), r"vae: its prior: got 'factored\(.*the run has slow\("),
-        (small_vae(partial(built_in.slow, features=4, temporal_scale=0.2)), "temporal_scale=0.2"),
+        (small_vae(), r"vae: its prior: got \('factored', .*the run has \('slow', "),
+        (
+            small_vae(partial(built_in.slow, features=4, temporal_scale=0.2)),
+            "'temporal_scale': 0.2",
+        ),
         (small_vae(partial(built_in.slow, features=4), beta=3.0), "its beta: got 3.0; the run has"),
         (
             small_vae(partial(built_in.slow, features=4), guide="smoothing"),
