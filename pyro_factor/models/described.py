@@ -79,10 +79,8 @@ def _check_given(vae: VideoVAE, config: Config) -> None:
     own, told = vae.settings, config.model.model_dump()
     for name in ("beta", "guide", "pixels", "pixel_scale"):
         require(own[name] == told[name], f"vae: its {name}", own[name], f"the run has {told[name]}")
-    given, recorded = (
-        refer_to(vae.prior),
-        PriorReference(*(told[n] for n in PriorReference._fields)),
-    )
+    recorded = PriorReference(*(told[name] for name in PriorReference._fields))
+    given = refer_to(vae.prior)
     if {given.prior, recorded.prior} <= BUILT_IN.keys():  # a file may have moved, or be mended
         ours, theirs = (
             (one.prior, _defaults(one.prior) | one.prior_args) for one in (given, recorded)
