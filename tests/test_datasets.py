@@ -114,6 +114,7 @@ def test_clips_are_scored_by_the_labels_they_have(tmp_path, capsys, labels, pixe
         assert command("figures", "run") == 0
         assert Path("run/figures/reconstruction.png").exists()
         assert Path("run/figures/scores.png").exists() == (len(labels) == 2)
+        assert Path("run/figures/labels.png").exists() == (len(labels) > 0)
         assert command("report", "run") == 0
 
 

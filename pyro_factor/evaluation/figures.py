@@ -15,6 +15,7 @@ from .evaluate import own_split
 from .gather import TEST_STREAM, evaluating, stream
 from .identities import identities_figure
 from .interpolation import interpolation_figure
+from .label_map import labels_figure
 from .pictures import examples_figure, reconstruction_figure, swap_figure
 from .plots import codes_figure, scores_figure, training_figure
 from .results import Scores, find_scores
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 SHOWN_VIDEOS = 6  # as in fig. 8
+LABELLED_VIDEOS, LABELLED_FRAMES = 128, 5
 PAIRS = 4
 FORMATS = (".png", ".svg")
 
@@ -116,6 +118,23 @@ def _codes(run: Run, seed: int) -> "matplotlib.figure.Figure":
     return codes_figure(codes.double().cpu().numpy(), run.vae.factors)
 
 
+def _labels(run: Run, seed: int) -> "matplotlib.figure.Figure":
+    """The first frames of clips such as scores are of."""
+    split = _columns(run)._asdict()
+    _, data = run.data.replace(num_frames=_num_frames(run)).scoring("test")
+    with evaluating(run.vae, seed) as device:
+        clips = data.batch(LABELLED_VIDEOS, stream(seed, TEST_STREAM)).to(device)
+        codes = run.vae.encode(clips.videos).loc[:, :LABELLED_FRAMES].double()
+    shape = codes.shape[:2]
+    every = None if clips.static is None else clips.static[:, None].expand(shape)
+    each = None if clips.temporal is None else clips.temporal[:, :LABELLED_FRAMES]
+    found = {"static": every, "temporal": each}
+    labels = {name: label.numpy(force=True) for name, label in found.items() if label is not None}
+    if not labels:
+        raise LeftOut("the clips have no labels")
+    return labels_figure(codes.numpy(force=True), split, labels)
+
+
 def _test_clips(run: Run, seed: int, videos: int) -> Tensor:
     device = next(run.vae.parameters()).device
     data = run.data.replace(split="test", num_frames=_num_frames(run))
@@ -183,6 +202,7 @@ FIGURES = {
     "temporal-interpolation": _temporal_interpolation,
     "reconstruction": _reconstruction,
     "codes": _codes,
+    "labels": _labels,
     "training": _training,
     "scores": _scores_heat_maps,
 }

@@ -69,14 +69,15 @@ def codes_figure(
         for number, path in enumerate(plane(codes[..., chosen])):
             axes.plot(*path.T, ms=3, label=f"video {number + 1}", **look(number))
             axes.plot(*path[0], ms=8, mfc="none", **look(number))
-        label, axes_names = _plane_names(name, chosen)
+        label, axes_names = plane_names(name, chosen)
         axes.set(title=label, xlabel=axes_names[0], ylabel=axes_names[1])
     fig.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     fig.suptitle("Guide means of videos, frames joined in time (large marker: first frame)")
     return fig
 
 
-def _plane_names(name: str, columns: Sequence[int]) -> tuple[str, tuple[str, str]]:
+def plane_names(name: str, columns: Sequence[int]) -> tuple[str, tuple[str, str]]:
+    """What a plane of some columns shows, for its title, and the names of its axes."""
     if len(columns) > 2:
         return f"{name}: t-SNE of {len(columns)} features", ("t-SNE 1", "t-SNE 2")
     features = [f"h[{column}]" for column in columns]

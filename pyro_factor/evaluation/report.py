@@ -31,6 +31,7 @@ CAPTIONS = {
     "interpolation": "One factor moves, the other stays: static above, temporal below",
     "reconstruction": "Clips, and the decoded means of the guide",
     "codes": "Codes of six test clips, factor by factor",
+    "labels": "Codes of many frames, by what they are to tell and what they are not",
     "training": "The ELBO and its terms in training",
     "scores": "Accuracies of each part of the features on each label",
 }

@@ -20,6 +20,7 @@ from pyro_factor.evaluation.animations import (
 from pyro_factor.evaluation.figures import ANIMATIONS, FIGURES
 from pyro_factor.evaluation.identities import with_identities
 from pyro_factor.evaluation.interpolation import interpolate, interpolation_figure
+from pyro_factor.evaluation.label_map import labels_figure
 from pyro_factor.evaluation.pictures import reconstruction_figure, swap, swap_figure
 from pyro_factor.evaluation.plots import codes_figure, plane, scores_figure, training_figure
 from pyro_factor.evaluation.results import Scores, find_scores
@@ -103,6 +104,25 @@ def test_codes_figure_has_a_panel_per_factor_and_a_path_per_video():
     assert "t-SNE of 3 features" in temporal.get_title()
     paths = [line.get_xydata() for line in static.lines if len(line.get_xdata()) > 1]
     assert np.array_equal(paths, codes[..., :2])
+
+
+@pytest.mark.parametrize("classes", [3, 31])
+def test_labels_figure_has_a_panel_for_each_part_and_label(classes):
+    codes = np.random.default_rng(0).normal(size=(6, 5, 5))
+    static = np.arange(6)[:, None].repeat(5, 1) % 3
+    temporal = np.random.default_rng(1).integers(classes, size=(6, 5))
+    parts, labels = {"static": [1, 0], "temporal": [2, 3, 4]}, {"static": static, "x": temporal}
+    fig = labels_figure(codes, parts, labels)
+    titles = [axes.get_title() for axes in fig.axes]
+    assert titles[:2] == ["static features, by static label", "static features, by x label"]
+    assert titles[3] == "temporal features: t-SNE of 3 features, by x label"
+    for axes, label in zip(fig.axes[:2], labels.values(), strict=True):
+        (points,) = axes.collections
+        assert np.array_equal(points.get_offsets(), codes[..., [1, 0]].reshape(-1, 2))
+        assert np.array_equal(points.get_array(), label.ravel())
+    names = [text.get_text() for text in fig.axes[2].get_legend().get_texts()]
+    assert [int("".join(filter(str.isdigit, name))) for name in names] == [0, 1, 2]
+    assert fig.axes[0].get_legend() is None
 
 
 def test_training_figure_draws_the_rows(run):

@@ -1,0 +1,65 @@
+"""Where the classes of each label lie in the codes of each factor: what the accuracies measure."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from .plots import plane, plane_names
+from .style import styled
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.figure
+
+NAMED = 10  # classes that colours tell apart; of more, their order is shown
+
+
+@styled
+def labels_figure(
+    codes: Float[np.ndarray, "videos frames features"],
+    parts: Mapping[str, Sequence[int]],
+    labels: Mapping[str, Int[np.ndarray, "videos frames"]],
+) -> "matplotlib.figure.Figure":
+    """Codes of single frames, coloured by what they are to tell and by what they are not.
+
+    Where the factors are apart, the classes of a label are patches in the codes of its own factor,
+    and are strewn over those of the other.
+
+    Args:
+        codes: The guide's means.
+        parts: Columns of each part of the features, by its name, one or more.
+        labels: The class of each frame, by the label's name.
+
+    Returns:
+        The figure: a row for each part, a column for each label; see `plane` for what is shown of
+        more features than two.
+    """
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=(3.9 * len(labels), 3.6 * len(parts) + 0.4))
+    grid = fig.subplots(len(parts), len(labels), squeeze=False)
+    for row, (part, columns) in zip(grid, parts.items(), strict=True):
+        chosen = list(columns)
+        points = plane(codes[..., chosen]).reshape(-1, 2)
+        title, (x, y) = plane_names(f"{part} features", chosen)
+        for axes, (name, classes) in zip(row, labels.items(), strict=True):
+            _scatter(axes, points, classes.ravel())
+            axes.set(title=f"{title}, by {name} label", xlabel=x, ylabel=y)
+    for axes, classes in zip(grid[-1], labels.values(), strict=True):
+        shown = np.unique(classes).tolist() if classes.max() < NAMED else NAMED
+        handles = axes.collections[0].legend_elements(num=shown)
+        axes.legend(*handles, ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.2))
+    fig.suptitle("Guide means of single frames, by their labels")
+    return fig
+
+
+def _scatter(
+    axes: "matplotlib.axes.Axes",
+    points: Float[np.ndarray, "points 2"],
+    classes: Int[np.ndarray, "points"],
+) -> None:
+    few = classes.max() < NAMED
+    look = {"cmap": "tab10", "vmin": 0, "vmax": NAMED - 1} if few else {"cmap": "viridis"}
+    axes.scatter(points[:, 0], points[:, 1], s=7, lw=0, c=classes, **look)
