@@ -38,7 +38,7 @@ def labels_figure(
     """
     from matplotlib.figure import Figure
 
-    fig = Figure(figsize=(3.9 * len(labels), 3.6 * len(parts) + 0.4))
+    fig = Figure(figsize=(3.9 * len(labels), 3.75 * len(parts) + 0.4))
     grid = fig.subplots(len(parts), len(labels), squeeze=False)
     for row, (part, columns) in zip(grid, parts.items(), strict=True):
         chosen = list(columns)
@@ -46,7 +46,7 @@ def labels_figure(
         title, (x, y) = plane_names(f"{part} features", chosen)
         for axes, (name, classes) in zip(row, labels.items(), strict=True):
             _scatter(axes, points, classes.ravel())
-            axes.set(title=f"{title}, by {name} label", xlabel=x, ylabel=y)
+            axes.set(title=f"{title}\nby {name} label", xlabel=x, ylabel=y)
     for axes, classes in zip(grid[-1], labels.values(), strict=True):
         shown = np.unique(classes).tolist() if classes.max() < NAMED else NAMED
         handles = axes.collections[0].legend_elements(num=shown)

@@ -114,8 +114,8 @@ def test_labels_figure_has_a_panel_for_each_part_and_label(classes):
     parts, labels = {"static": [1, 0], "temporal": [2, 3, 4]}, {"static": static, "x": temporal}
     fig = labels_figure(codes, parts, labels)
     titles = [axes.get_title() for axes in fig.axes]
-    assert titles[:2] == ["static features, by static label", "static features, by x label"]
-    assert titles[3] == "temporal features: t-SNE of 3 features, by x label"
+    assert titles[:2] == ["static features\nby static label", "static features\nby x label"]
+    assert titles[3] == "temporal features: t-SNE of 3 features\nby x label"
     for axes, label in zip(fig.axes[:2], labels.values(), strict=True):
         (points,) = axes.collections
         assert np.array_equal(points.get_offsets(), codes[..., [1, 0]].reshape(-1, 2))
