@@ -11,8 +11,8 @@ class Reproduce:
 
     schedule: str = "short"
     """paper (30,000 iterations of 64 clips), quarter (its first 7,500), short (2,000 of 16), recipe
-    or glimpse (2,000 of 128, by docs/reproduction; recipe-long, glimpse-long: longer) or smoke (a
-    try-out)."""
+    or glimpse (2,000 of 128, by docs/reproduction; recipe-long, glimpse-long: longer; glimpse-full:
+    as many frames as paper) or smoke (a try-out)."""
     only: tuple[str, ...] = ()
     """Cells by name, -seed0 or not, or pattern, such as 'mnist-factored-*'; all unless given."""
     seeds: tuple[int, ...] = (0,)

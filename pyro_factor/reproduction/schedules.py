@@ -130,7 +130,7 @@ def _rate(decay_every: int) -> dict[str, Any]:
     return {"learning_rate": 3e-3, "decay": 0.5, "decay_every": decay_every}
 
 
-def glimpse(iterations: int, **options: Any) -> Schedule:
+def glimpse(iterations: int, videos: int = 128, **options: Any) -> Schedule:
     """A moving window, and factors kept apart; rate and warm-up are in proportion to its length.
 
     A chair fills its frame, so that cells of chairs have no window; and since it turns back, they
@@ -138,6 +138,7 @@ def glimpse(iterations: int, **options: Any) -> Schedule:
 
     Args:
         iterations: Steps of Adam.
+        videos: Clips of digits in a batch, 2 frames of each; of chairs half as many, 4 frames.
         options: More of the schedule's fields.
     """
     apart = {"orthogonality": 50.0, "persistence": 50.0, "warm_up": {"hs": iterations // 2}}
@@ -146,11 +147,11 @@ def glimpse(iterations: int, **options: Any) -> Schedule:
     shared: dict[str, Any] = {"iterations": iterations, "guide": "shuffling", **options}
     turning = training | {"persistence_order": 2}
     return Schedule(
-        videos=128,
+        videos=videos,
         every=8,
         model=window,
         training=training,
-        for_chairs=Schedule(videos=64, every=5, training=turning, **shared),
+        for_chairs=Schedule(videos=videos // 2, every=5, training=turning, **shared),
         **shared,
     )
 
@@ -163,6 +164,7 @@ SCHEDULES = {
     "recipe-long": Schedule(16_000, 64, training=_rate(2_000), keep=_KEPT, **_RECIPE),
     "glimpse": glimpse(2_000),
     "glimpse-long": glimpse(8_000, keep=_KEPT),
+    "glimpse-full": glimpse(30_000, 512, keep=(4_000, 8_000, 16_000)),  # the paper's frames
     "smoke": Schedule(2, 2, 40, 2, 4, source="embedded", chairs=30, in_tables=False),
 }
 
