@@ -62,8 +62,11 @@ def _panel(axes: "matplotlib.axes.Axes", column: Column, rows: Sequence[Row]) ->
             label=f"ours, schedule {name}" if full else None,
             **look(number),
         )
-    labels = [f"{PRIORS[prior]} {beta}" for prior, beta in PLACES]
-    axes.set_xticks(x, labels, rotation=60, ha="right")
+    middle = sorted(BETAS)[len(BETAS) // 2]
+    models = [f"\n{PRIORS[prior]}" if beta == middle else "" for prior, beta in PLACES]
+    labels = [f"{beta}{model}" for (_, beta), model in zip(PLACES, models, strict=True)]
+    axes.set_xticks(x, labels)
+    axes.set_xlabel("β and model")
     axes.set_title(column.title.replace(", ", "\n", 1))
     axes.set_ylim(bottom=0)
     axes.grid(axis="x", visible=False)

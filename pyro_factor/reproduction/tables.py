@@ -28,7 +28,7 @@ told apart at azimuths between those that the classifier was fitted on.
 def render(rows: Sequence[Row]) -> str:
     """The tables as markdown, readable as text.
 
-    A table has columns for each schedule that has a number in it, one for each classifier.
+    A table has a line for each schedule that has a number in it, and a column for each classifier.
     """
     tabled = {name for name, schedule in SCHEDULES.items() if schedule.in_tables}
     rows = [row for row in rows if row.schedule in tabled]
@@ -78,24 +78,21 @@ def average(
 
 
 def _table(column: Column, names: Sequence[str], rows: Sequence[Row]) -> str:
-    places = list(product(PRIORS, sorted(BETAS)))
-    names = [n for n in names if any(values(rows, column, *at, n, "linear") for at in places)]
-    header = ["model", "β", "paper"]
-    header += [f"{name}, {judge}" for name, judge in product(names, CLASSIFIERS.values())]
+    """A line for each schedule that has a number; one without ours where none has."""
     lines = []
-    for prior, beta in places:
+    for prior, beta in product(PRIORS, sorted(BETAS)):
         paper = NUMBERS[prior, beta][COLUMNS.index(column)]
         ours = [
-            _entry(values(rows, column, prior, beta, name, judge), paper)
-            for name, judge in product(names, CLASSIFIERS)
+            [name, *(_entry(found, paper) for found in judged)]
+            for name in names
+            if any(judged := [values(rows, column, prior, beta, name, by) for by in CLASSIFIERS])
         ]
-        lines.append([PRIORS[prior], str(beta), f"{paper:.2f}", *ours])
-    return markdown(header, lines)
+        place = [PRIORS[prior], str(beta), f"{paper:.2f}"]
+        lines += [[*place, *line] for line in ours or [[""] * 3]]
+    return markdown(["model", "β", "paper", "schedule", *CLASSIFIERS.values()], lines)
 
 
 def _entry(found: Sequence[float], paper: float) -> str:
-    if not found:
-        return ""
     value, low, high = mean(np.array(found))
     spread = f" ± {(high - low) / 2:.2f}" if len(found) > 1 else ""
     return (f"**{value:.2f}**" if value > paper else f"{value:.2f}") + f"{spread} ({len(found)})"
