@@ -19,7 +19,7 @@ from .networks import full_precision
 from .prior_reader import PriorReader
 from .program import plain_numbers
 from .registration import Registering
-from .videos import Videos, check_videos
+from .videos import Videos, check_videos, same_place
 
 
 class VideoGuide(Registering):
@@ -55,10 +55,12 @@ class VideoGuide(Registering):
         """Return what the encoder makes of each frame alone, .loc and .scale (B, N, D).
 
         Raises:
-            InputError: The clips have another shape or range.
+            InputError: The clips have another shape or range, or the encoder's weights another
+                dtype or device.
         """
         check_videos(videos, self.images)
-        loc, scale = map(full_precision, self.network("encoder")(videos.flatten(0, 1)))
+        with same_place(videos, self.encoder):
+            loc, scale = map(full_precision, self.network("encoder")(videos.flatten(0, 1)))
         frames = videos.shape[:2]
         return dist.Normal(loc.unflatten(0, frames), scale.unflatten(0, frames))
 

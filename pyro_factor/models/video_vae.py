@@ -234,8 +234,17 @@ class VideoVAE(nn.Module):
     def sample_prior(
         self, num_videos: int, num_frames: int | None = None
     ) -> Float[Tensor, "videos frames features"]:
-        """Draw codes of some clips from the prior."""
-        num_frames = num_frames or self.num_frames
+        """Draw codes of some clips from the prior.
+
+        Args:
+            num_videos: Clips.
+            num_frames: Frames of each; the model's unless given.
+
+        Raises:
+            InputError: No clips, or no frames.
+        """
+        require(num_videos >= 1, "num_videos", num_videos, "give 1 or more")
+        num_frames = self.num_frames if num_frames is None else num_frames
         reader = self.model.reader
         sample = reader.sampler(num_frames, self.model.like)
         with poutine.block(), reader.clips(num_videos, num_frames):

@@ -1,8 +1,11 @@
 """What a batch of clips must look like."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from jaxtyping import Float
 from pyro.poutine.util import is_validation_enabled
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import InputError, require
 from .images import Images
@@ -34,3 +37,23 @@ def check_videos(videos: Tensor, images: Images) -> None:
         low, high = (float(v) for v in videos.detach().aminmax())
         if not (low >= images.low and high <= images.high):  # also NaN
             raise InputError(f"videos: values from {low} to {high}; scale pixels to {within}")
+
+
+@contextmanager
+def same_place(videos: Tensor, encoder: nn.Module) -> Iterator[None]:
+    """Explain a failure of the encoder by clips of another dtype, or on another device.
+
+    Only a failure: an encoder of one's own may convert clips, and autocast does.
+
+    Raises:
+        InputError: The encoder failed, and its weights are of another dtype or elsewhere.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        weight = next(encoder.parameters(), videos)
+        given, own = (f"{each.dtype} on {each.device}" for each in (videos, weight))
+        if given == own:
+            raise
+        advice = f"give {own}, as the encoder's weights are"
+        raise InputError(f"videos: got {given}; {advice}") from error

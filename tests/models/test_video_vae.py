@@ -292,6 +292,27 @@ def test_double_precision():
     assert vae.decode(vae.sample_prior(2)).dtype == torch.float64
 
 
+def test_clips_of_another_precision_than_the_weights_are_refused():
+    vae, videos = small(), torch.rand(3, 4, 1, 8, 8, dtype=torch.float64)
+    message = "videos: got torch.float64 on cpu; give torch.float32 on cpu"
+    for call in (vae.encode, Trace_ELBO()(vae.model, vae.guide)):
+        with pytest.raises(InputError, match=message):
+            call(videos)
+
+
+def test_an_encoders_own_failure_is_told_as_it_is(videos):
+    vae = small()
+    vae.guide.encoder.forward = lambda images: torch.zeros(2) + torch.zeros(3)
+    with pytest.raises(RuntimeError, match="must match"):
+        vae.encode(videos)
+
+
+@pytest.mark.parametrize("sizes", [(0,), (-1,), (2, 0), (2, -3)])
+def test_a_draw_of_no_clips_or_no_frames_is_refused(sizes):
+    with pytest.raises(InputError, match=f"num_(videos|frames): got {sizes[-1]}; give "):
+        small().sample_prior(*sizes)
+
+
 def test_the_latent_algebra_is_done_in_full_precision(videos, monkeypatch):
     autocast = []
 
