@@ -52,7 +52,8 @@ class Metrics:
     def record(self, values: Mapping[str, Tensor]) -> None:
         """Keep the values of one more iteration, without reading them."""
         for name, value in values.items():
-            self._values.setdefault(name, []).append(value)
+            held = self._values.pop(name, [])  # and back at the end: a checkpoint sorts its names
+            self._values[name] = [*held, value]
         self.iteration += 1
 
     @property

@@ -121,6 +121,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch,
     torch.manual_seed(1)  # the fresh weights don't matter
     small_run(cut, small_vae(), elbo=elbo, resume=True)
     assert [row["iteration"] for row in rows(cut)] == [5, 10, 12]
+    assert [list(row["terms"]) for row in rows(cut)] == [list(row["terms"]) for row in rows(whole)]
     assert_same_run(whole, cut)
 
 
