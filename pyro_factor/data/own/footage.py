@@ -86,8 +86,8 @@ def read_footage(
     lengths = torch.tensor([len(frames) for frames in clips.values()])
     # from this line one sees whether an array's frames were taken for videos
     shortest, longest = (int(length) for length in lengths.aminmax())
-    said = f"{root}: {len(clips):,} clips, of {shortest:,} to {longest:,} frames"
-    print(said, file=sys.stderr)
+    length = f"{shortest:,}" if shortest == longest else f"{shortest:,} to {longest:,}"
+    print(f"{root}: {len(clips):,} clips, of {length} frames", file=sys.stderr)
     say_skipped(root, skipped)
     file = entries[0].name if Path(root).is_file() else None
     return Footage(torch.cat([*clips.values()]), (*clips,), lengths, (*skipped,), file)
