@@ -59,8 +59,9 @@ class VideoGuide(Registering):
                 dtype or device.
         """
         check_videos(videos, self.images)
-        with same_place(videos, self.encoder):
-            loc, scale = map(full_precision, self.network("encoder")(videos.flatten(0, 1)))
+        encoder = self.network("encoder")
+        with same_place(videos, encoder):
+            loc, scale = map(full_precision, encoder(videos.flatten(0, 1)))
         frames = videos.shape[:2]
         return dist.Normal(loc.unflatten(0, frames), scale.unflatten(0, frames))
 
