@@ -181,6 +181,9 @@ class TrainingConfig(Section):
     persistence_order: int = Field(
         default=1, ge=1, le=6, description="Products of up to so many features of ht count in it."
     )
+    persistence_memory: int = Field(
+        default=1, ge=1, description="Steps whose covariances count in it; 1 for the batch alone."
+    )
     warm_up: dict[str, Annotated[int, Field(ge=0)]] = Field(
         default_factory=dict,
         description="Iterations in which the weight of a factor's KL rises from 0 to β: hs=4000.",

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from functools import reduce
 from itertools import chain, combinations, combinations_with_replacement
+from math import comb
 from operator import mul
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import require
 from ..models import VideoVAE
@@ -49,13 +50,69 @@ def persistence_penalty(
         Nats; about F² / 2B by chance, F the number of features and products, and at most 6 for a
         feature of unit spread.
     """
+    return _information(_covariance(h, columns, order)).to(h.dtype)
+
+
+class Persistence(nn.Module):
+    """The penalty with a memory: the covariances of the steps before count as well.
+
+    Of a higher order there are more products than a batch tells from chance, and codes change
+    little from step to step, so that the covariances are averaged over the last of them, their
+    features in units of their spread in a batch. The gradient is the batch's own.
+
+    Args:
+        columns: The factor's features, D' of them.
+        order: The largest number of features in a product, 1 or more.
+        memory: Steps that count; 1 for `persistence_penalty`, which has no memory.
+    """
+
+    covariance: Tensor
+    steps: Tensor
+
+    def __init__(self, columns: Sequence[int], order: int = 1, memory: int = 1) -> None:
+        super().__init__()
+        self.columns, self.order, self.memory = columns, order, memory
+        size = 2 * (comb(len(columns) + order, order) - 1) if memory > 1 else 0
+        self.register_buffer("covariance", torch.zeros(size, size, dtype=torch.float64))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.float64))
+
+    def forward(self, h: Float[Tensor, "videos frames features"]) -> Float[Tensor, ""]:
+        """Return the penalty of a batch's codes, nats, and remember their covariances."""
+        if self.memory == 1:
+            return persistence_penalty(h, self.columns, self.order)
+        own = _in_units_of_spread(_covariance(h, self.columns, self.order))
+        self.steps += 1
+        weight = (1 / self.steps).clamp(min=1 / self.memory)
+        self.covariance.lerp_(own.detach(), weight)
+        return _information(self.covariance + own - own.detach()).to(h.dtype)
+
+
+def _covariance(
+    h: Float[Tensor, "videos frames features"], columns: Sequence[int], order: int
+) -> Float[Tensor, "both both"]:
+    """Of the features of any two frames, the earlier one's first."""
     # in float64, since the spread of mixed directions is nearly singular
     codes = columns_of(h, columns).double().unbind(1)
-    earlier, later = (
-        _features(torch.cat(frames), order) for frames in zip(*combinations(codes, 2), strict=True)
-    )
-    apart = _log_volume(earlier) + _log_volume(later)
-    return ((apart - _log_volume(torch.cat([earlier, later], -1))) / 2).to(h.dtype)
+    pairs = zip(*combinations(codes, 2), strict=True)
+    both = torch.cat([_features(torch.cat(frames), order) for frames in pairs], -1)
+    return both.T @ both / len(both)
+
+
+def _in_units_of_spread(
+    covariance: Float[Tensor, "both both"],
+) -> Float[Tensor, "both both"]:
+    earlier, later = covariance.detach().diagonal().chunk(2)
+    unit = ((earlier + later) / 2 + FLOOR**2).rsqrt().repeat(2)
+    return covariance * torch.outer(unit, unit)
+
+
+def _information(covariance: Float[Tensor, "both both"]) -> Float[Tensor, ""]:
+    """−½ Σ log(1 − ρ²), the floor on the diagonal."""
+    size = len(covariance)
+    floor = torch.eye(size, dtype=covariance.dtype, device=covariance.device) * FLOOR**2
+    whole, half = covariance + floor, size // 2
+    parts = whole[:half, :half], whole[half:, half:]
+    return (sum(map(_log_volume, parts)) - _log_volume(whole)) / 2
 
 
 def _features(codes: Float[Tensor, "pairs columns"], order: int) -> Float[Tensor, "pairs features"]:
@@ -70,10 +127,8 @@ def _features(codes: Float[Tensor, "pairs columns"], order: int) -> Float[Tensor
     return torch.cat([centred, products - products.mean(0)], -1)
 
 
-def _log_volume(centred: Float[Tensor, "pairs features"]) -> Float[Tensor, ""]:
-    """Log |S|, S the covariance with the floor on its diagonal."""
-    spread = centred.T @ centred / len(centred)
-    spread = spread + FLOOR**2 * torch.eye(len(spread), dtype=spread.dtype, device=spread.device)
+def _log_volume(spread: Float[Tensor, "features features"]) -> Float[Tensor, ""]:
+    """Log of the determinant."""
     volume = spread.new_zeros(())
     for _ in range(len(spread)):  # by elimination: cuSOLVER may not be captured in a CUDA graph
         pivot, column = spread[0, 0], spread[1:, 0]

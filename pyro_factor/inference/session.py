@@ -54,6 +54,7 @@ class Session:
         with pyro.settings.context(module_local_params=True):
             self.trainer = Trainer(vae, data, self.config, self.device)
         self.trainer.restore_optimiser(start.part("optimiser"))
+        self.trainer.restore_memory(start.part("memory"))
         pending = {name: v.to(self.device) for name, v in start.part("pending").items()}
         if checkpoint is not None:  # before a longer run drops the unfinished row of a shorter one
             write_config(config_path(folder), config)
@@ -135,6 +136,7 @@ class Session:
         state = {
             "weights": self._finite_weights(),
             "optimiser": self.trainer.optimiser_state(),
+            "memory": self.trainer.memory(),
             "pending": self.metrics.pending,
         }
         self.metrics.sync()

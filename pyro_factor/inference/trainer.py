@@ -19,7 +19,7 @@ from .captured import Captured, Step
 from .estimators import make_estimator
 from .hardware import choose_precision
 from .orthogonality import orthogonality_penalty
-from .persistence import TEMPORAL, persistence_penalty
+from .persistence import TEMPORAL, Persistence
 from .warm_up import discount, missing_weights
 
 
@@ -46,6 +46,9 @@ class Trainer:
         self.names: dict[Tensor, str] = {
             parameter: name for name, parameter in vae.named_parameters()
         }
+        kept = vae.factors.get(TEMPORAL, [])
+        self.persistence = Persistence(kept, config.persistence_order, config.persistence_memory)
+        self.persistence.to(device)
         self.precision = choose_precision(config.precision, device)
         self.optimiser = torch.optim.Adam(
             self.loss.parameters(), fused=device.type in {"cpu", "cuda"}
@@ -136,12 +139,11 @@ class Trainer:
 
     def _penalties(self, q: dist.Normal) -> dict[str, Tensor]:
         """The penalties that have a weight in the configuration, by its name."""
-        found, factors = {}, self.vae.factors
+        found = {}
         if self.config.orthogonality:
-            found["orthogonality"] = orthogonality_penalty(q.loc, factors)
+            found["orthogonality"] = orthogonality_penalty(q.loc, self.vae.factors)
         if self.config.persistence:
-            order = self.config.persistence_order
-            found["persistence"] = persistence_penalty(q.loc, factors[TEMPORAL], order)
+            found["persistence"] = self.persistence(q.loc)
         return found
 
     def _independent(self, encoded: tuple[Tensor, Tensor], videos: Tensor) -> dist.Normal:
@@ -160,6 +162,15 @@ class Trainer:
         """The learning rate of an iteration: multiplied by `decay` every `decay_every`."""
         config = self.config
         return config.learning_rate * config.decay ** (iteration // config.decay_every)
+
+    def memory(self) -> dict[str, Tensor]:
+        """What the penalty remembers, by name; nothing where it has no memory."""
+        return self.persistence.state_dict() if self.persistence.memory > 1 else {}
+
+    def restore_memory(self, saved: Mapping[str, Tensor]) -> None:
+        """Put back what the penalty remembers."""
+        if saved:
+            self.persistence.load_state_dict(saved)
 
     def optimiser_state(self) -> dict[str, Tensor]:
         """Adam's state by parameter and quantity: `<parameter>.exp_avg` and so on."""

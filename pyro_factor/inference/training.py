@@ -54,6 +54,7 @@ def train(
     orthogonality: float = DEFAULTS.orthogonality,
     persistence: float = DEFAULTS.persistence,
     persistence_order: int = DEFAULTS.persistence_order,
+    persistence_memory: int = DEFAULTS.persistence_memory,
     warm_up: Mapping[str, int] = MappingProxyType({}),
     seed: int = DEFAULTS.seed,
     device: str = DEFAULTS.device,
@@ -89,6 +90,7 @@ def train(
         orthogonality: Weight of `orthogonality_penalty` of the guide's means, in nats per video.
         persistence: Weight of `persistence_penalty` of the temporal factor ht, in nats per video.
         persistence_order: Products of up to so many features count in the penalty, 1 to 6.
+        persistence_memory: Steps whose covariances count in it (`inference.Persistence`).
         warm_up: By factor, such as {"hs": 4_000}: iterations in which the weight of its KL rises
             from 0 to β.
         seed: Seed of the clips and the latent draws.

@@ -14,6 +14,7 @@ OF_FACTORS = {
     "orthogonality",
     "persistence",
     "persistence_order",
+    "persistence_memory",
     "warm_up",
 }  # what a prior of one has no use for
 

@@ -42,6 +42,7 @@ STEPS = {
     "a moving window": ({"glimpse": 12, "frequencies": 3}, {}),
     "some frames": ({}, {"every": 2}),
     "penalties": ({}, {"orthogonality": 1.0, "persistence": 1.0}),
+    "a memory": ({}, {"persistence": 1.0, "persistence_order": 2, "persistence_memory": 9}),
     "a warm-up": ({}, {"warm_up": {"hs": 5, "ht": 5}}),
 }
 
@@ -59,6 +60,7 @@ def test_a_step_reads_nothing_from_a_gpu_and_copies_nothing_to_it(model, trainin
             vae.to("cuda").train()
             videos = torch.empty(4, frames, 1, SIZE, SIZE, device="cuda")
             trainer.device = videos.device
+            trainer.persistence.to("cuda")
             missing = {name: torch.zeros((), device="cuda") for name in config.warm_up}
             trainer.objective(videos, missing)  # the second copies what every later one uses
             with Copies() as copies:

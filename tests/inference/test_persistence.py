@@ -7,12 +7,14 @@ import pytest
 import torch
 from sklearn.cross_decomposition import CCA
 from sklearn.preprocessing import PolynomialFeatures
-from small_runs import FRAMES, SIZE, check_that_training_lowers, small_run
+from small_runs import FRAMES, SIZE, check_that_training_lowers, small_run, small_vae
 
+from pyro_factor.checkpoint import read_checkpoint
 from pyro_factor.data import BouncingDigits
 from pyro_factor.errors import InputError
-from pyro_factor.inference import persistence_penalty
+from pyro_factor.inference import Persistence, persistence_penalty
 from pyro_factor.inference.persistence import FLOOR
+from pyro_factor.inference.runs import checkpoint_path
 from pyro_factor.models import VideoVAE, priors
 
 UNITS = 1e4  # codes so large that the floor is nothing
@@ -131,3 +133,56 @@ def test_what_cannot_be_forgotten_is_refused(tmp_path, prior, num_frames, videos
     with pytest.raises(InputError, match=f"persistence: got 1.0; {told}"):
         small_run(tmp_path / "run", vae, 2, data=data, persistence=1.0, videos=videos)
     assert not (tmp_path / "run").exists()
+
+
+def correlations(h, columns):
+    """Of both frames' codes, by NumPy, in units of the two frames' common spread."""
+    both = np.concatenate([h[:, i, columns] - h[:, i, columns].mean(0) for i in (0, 1)], -1)
+    covariance = both.T @ both / len(both)
+    spread = np.sqrt(np.diag(covariance).reshape(2, -1).mean(0) + FLOOR**2)
+    return covariance / np.outer(*[np.tile(spread, 2)] * 2)
+
+
+def test_a_memory_averages_the_covariances_of_its_steps():
+    kept, batches = Persistence([1, 3], memory=10), [persistent() for _ in range(3)]
+    found = [float(kept(h)) for h in batches][-1]
+    whole = np.mean([correlations(h.numpy(), [1, 3]) for h in batches], 0) + FLOOR**2 * np.eye(4)
+    logs = [np.linalg.slogdet(part)[1] for part in (whole[:2, :2], whole[2:, 2:], whole)]
+    assert found == pytest.approx((logs[0] + logs[1] - logs[2]) / 2, rel=1e-9)
+
+
+def test_a_memory_forgets():
+    kept, h = Persistence([1, 3], memory=3), persistent()
+    first = [float(kept(codes(200, 2, 4))) for _ in range(20)]
+    last = [float(kept(h)) for _ in range(20)]
+    alone = Persistence([1, 3], memory=3)
+    assert max(first) < last[-1]
+    assert last[-1] == pytest.approx(float(alone(h)), rel=1e-2)
+
+
+def test_the_gradient_of_a_memory_is_the_batchs_own():
+    kept, found = Persistence([1, 3], memory=5), []
+    h = persistent().requires_grad_()
+    for _ in range(2):
+        found.append(torch.autograd.grad(kept(h), h)[0])
+    assert torch.allclose(*found, rtol=1e-9)
+    assert found[0].abs().max() > 1e-4
+
+
+def test_a_memory_tells_more_products_from_chance_than_a_batch_does():
+    kept = Persistence([0, 1, 2], order=3, memory=30)
+    batches = [codes(64, 2, 3) for _ in range(60)]
+    remembered = [float(kept(h)) for h in batches][-1]
+    alone = float(persistence_penalty(batches[-1], [0, 1, 2], 3))
+    assert remembered < alone / 10
+
+
+def test_a_run_goes_on_with_what_its_penalty_remembers(tmp_path):
+    options = {"persistence": 1.0, "persistence_order": 2, "persistence_memory": 5}
+    for name, stops in {"whole": [6], "cut": [4, 6]}.items():
+        for stop in stops:
+            torch.manual_seed(0)
+            small_run(tmp_path / name, small_vae(), stop, resume=stop != stops[0], **options)
+    whole, cut = (read_checkpoint(checkpoint_path(tmp_path / name)) for name in ("whole", "cut"))
+    assert {"covariance", "steps"} == set(whole.part("memory"))
+    assert all(torch.equal(whole.tensors[name], cut.tensors[name]) for name in whole.tensors)
