@@ -25,7 +25,7 @@ class Checkpoint:
         run: Fingerprint of the run's configuration.
         iteration: Completed iterations.
         seconds: Time spent on them.
-        tensors: Everything else, by name: `weights.*`, `optimiser.*`, `pending.*`.
+        tensors: Everything else, by name: `weights.*`, `optimiser.*`, `memory.*`, `pending.*`.
         about: Further entries of the header: what comes with the package has its own.
     """
 
