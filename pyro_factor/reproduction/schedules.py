@@ -146,7 +146,7 @@ def glimpse(iterations: int, videos: int = 128, **options: Any) -> Schedule:
     training = _rate(max(1, iterations * 3 // 20)) | apart
     window = {"frequencies": 5, "glimpse": 28, "channels": (16, 32, 64)}
     shared: dict[str, Any] = {"iterations": iterations, "guide": "shuffling", **options}
-    turning = training | {"persistence_order": 2}
+    turning = training | {"persistence_order": 4, "persistence_memory": 30}
     return Schedule(
         videos=videos,
         every=8,

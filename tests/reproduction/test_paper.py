@@ -46,7 +46,7 @@ def test_what_a_recipe_changes_is_told():
     assert "glimpse 28" in words
     assert words.endswith("persistence 50.0, warm up hs=1000")
     assert chairs.startswith("2,000 iterations of 64 clips, every 5th frame, a shuffling guide, ")
-    assert chairs.endswith("persistence order 2")
+    assert chairs.endswith("persistence order 4, persistence memory 30")
 
 
 @pytest.mark.parametrize("name", ["recipe", "glimpse"])
