@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyro
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -121,7 +122,8 @@ def evaluating(vae: VideoVAE, seed: int) -> Iterator[torch.device]:
     devices = [device] if device.type == "cuda" else []
     vae.eval()
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices):
+        local = pyro.settings.context(module_local_params=True)
+        with local, torch.no_grad(), torch.random.fork_rng(devices):
             torch.manual_seed(seed)
             yield device
     finally:

@@ -40,7 +40,7 @@ def run_prior(
         What it returns, and its sample sites in order.
     """
     # a PyroModule's parameters are its own, though they pass as pyro.param statements too
-    store = _module_local(prior) if isinstance(prior, PyroModule) else _NoStore()
+    store = module_local(prior) if isinstance(prior, PyroModule) else _NoStore()
     with ExitStack() as stack:
         stack.enter_context(poutine.block())
         tracer = stack.enter_context(poutine.trace())
@@ -127,9 +127,9 @@ def explained(what: str, advice: str) -> Iterator[None]:
         raise InputError(f"{what} ({cause}); {advice}") from error
 
 
-def _module_local(prior: PyroModule) -> AbstractContextManager:
-    """Keep a PyroModule's parameters out of the global store, however it was made."""
-    for module in prior.modules():
+def module_local(*parts: nn.Module) -> AbstractContextManager:
+    """Keep PyroModules' parameters out of the global store, however they were made."""
+    for module in (module for part in parts for module in part.modules()):
         # Pyro prepares for this setting only modules that are made with it
         if isinstance(module, PyroModule) and not hasattr(module._pyro_context, "param_state"):
             module._pyro_context.param_state = {"params": {}, "constraints": {}}

@@ -17,7 +17,7 @@ from .images import PIXELS
 from .latent_posterior import LatentPosterior, global_posterior, smooth
 from .networks import ImageShape, check_sizes
 from .prior_reader import PriorReader
-from .program import Prior, algebra, run_prior
+from .program import Prior, algebra, module_local, run_prior
 from .shuffling_guide import ShufflingGuide
 from .smoothing_guide import SmoothingGuide
 from .video_guide import VideoGuide
@@ -95,7 +95,7 @@ class VideoVAE(nn.Module):
         frames = (self.num_features, image_shape, glimpse)
         sizes: dict[str, Any] = {"channels": self.channels, "hidden": hidden}
         # a PyroModule made with this setting also works without it, but not the other way round
-        with pyro.settings.context(module_local_params=True):
+        with module_local(*(part for part in (encoder, decoder) if part is not None)):
             dark = self.images.dark
             decoder = decoder or default_decoder(*frames, dark, frequencies=frequencies, **sizes)
             encoder = encoder or default_encoder(*frames, **sizes)
@@ -247,7 +247,8 @@ class VideoVAE(nn.Module):
         num_frames = self.num_frames if num_frames is None else num_frames
         reader = self.model.reader
         sample = reader.sampler(num_frames, self.model.like)
-        with poutine.block(), reader.clips(num_videos, num_frames):
+        local = pyro.settings.context(module_local_params=True)
+        with local, poutine.block(), reader.clips(num_videos, num_frames):
             return sample()
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from small_runs import command, small_data, small_run, small_vae
 
-from pyro_factor import evaluate, gaussian_form, priors
+from pyro_factor import evaluate, gallery, gaussian_form, priors
 from pyro_factor.checkpoint import read_checkpoint, write_checkpoint
 from pyro_factor.errors import InputError
 from pyro_factor.evaluation.style import MARKERS
@@ -46,6 +46,17 @@ def test_each_moment_is_what_evaluate_finds(folder):
         3,
         6,
     ]
+
+
+def test_a_learned_prior_is_scored_with_the_scales_of_its_moment(tmp_path):
+    vae = small_vae(gallery.LearnedFactored())
+    small_run(tmp_path / "run", vae, 6, keep=(0, 3, 6), learning_rate=0.1)
+    for at in (0, 3):
+        run = load_run(tmp_path / "run", iteration=at)
+        learned = [parameter.clone() for parameter in run.vae.prior.parameters()]
+        evaluate(run, write=False, **FEW)
+        kept = zip(run.vae.prior.parameters(), learned, strict=True)
+        assert all(torch.equal(*each) for each in kept)
 
 
 def test_a_factors_nats_are_the_kl_of_its_gaussian():

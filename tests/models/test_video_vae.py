@@ -9,6 +9,7 @@ import pytest
 import torch
 from pyro import poutine
 from pyro.infer import MCMC, NUTS, SVI, Predictive, Trace_ELBO, TraceMeanField_ELBO
+from pyro.nn import PyroModule
 from torch import nn
 
 from pyro_factor import (
@@ -21,6 +22,7 @@ from pyro_factor import (
     priors,
 )
 from pyro_factor.models import GaussianConditional, InvalidPairError
+from pyro_factor.models.networks import Encoder
 
 SMALL = {"image_shape": (1, 8, 8), "channels": (2, 4), "hidden": 8}
 EVERY_WAY = [
@@ -311,6 +313,27 @@ def test_an_encoders_own_failure_is_told_as_it_is(videos):
 def test_a_draw_of_no_clips_or_no_frames_is_refused(sizes):
     with pytest.raises(InputError, match=f"num_(videos|frames): got {sizes[-1]}; give "):
         small().sample_prior(*sizes)
+
+
+def test_models_of_one_class_of_prior_keep_their_own_parameters():
+    near, far = (small(gallery.LearnedFactored(static_scale=scale)) for scale in (0.01, 3.0))
+    spreads = [vae.sample_prior(200)[..., :2].std(1).mean() for vae in (near, far)]
+    assert spreads[1] > 50 * spreads[0]
+    assert not pyro.get_param_store().keys()
+
+
+def test_networks_may_be_pyro_modules(videos):
+    class Recognition(PyroModule):
+        def __init__(self):
+            super().__init__()
+            self.net = Encoder(4, **SMALL)
+
+        def forward(self, images):
+            return self.net(images)
+
+    vae = small(encoder=Recognition())
+    Trace_ELBO()(vae.model, vae.guide)(videos).backward()
+    assert all(p.grad is not None for p in vae.guide.encoder.parameters())
 
 
 def test_the_latent_algebra_is_done_in_full_precision(videos, monkeypatch):
