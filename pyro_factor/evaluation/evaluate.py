@@ -25,7 +25,7 @@ from .gather import (
 )
 from .judgement import judge_all
 from .metrics import Disentanglement, measure_disentanglement
-from .results import Judgement, Scores, scores_path
+from .results import FRAMES, Judgement, Scores, scores_path
 from .scores import Accuracies, LabelAccuracies
 from .single_label import tell_single
 from .tasks import tasks
@@ -201,7 +201,7 @@ def _labelled(
 ) -> dict[str, Any]:
     """What the scores say of labelled clips: of the first task, of the others, and the metrics."""
     (task, first), *others = judged.items()
-    columns, ceiling = cast(Split, first["linear"].split), first["linear"].ceiling
+    columns, ceiling = cast(Split, first["linear"].split), judged[FRAMES]["linear"].ceiling
     return {
         "split": columns,
         "task": task,
