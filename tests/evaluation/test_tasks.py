@@ -5,10 +5,12 @@ import pytest
 
 from pyro_factor.errors import InputError
 from pyro_factor.evaluation.codes import Split
+from pyro_factor.evaluation.evaluate import _asked
 from pyro_factor.evaluation.gather import Gathered
 from pyro_factor.evaluation.judgement import judge_all
 from pyro_factor.evaluation.single_label import tell_single
 from pyro_factor.evaluation.tasks import FRAMES, MIXED, ORDER, tasks
+from pyro_factor.track import untracked
 
 FRAMES_OF_A_CLIP, ITEMS = 8, 7
 
@@ -86,6 +88,20 @@ def test_one_label_alone_is_told_from_each_part(label):
     assert linear.static is rbf.temporal is None
     with pytest.raises(InputError, match="labels: got clips without"):
         _ = train.codes
+
+
+def test_metrics_are_those_of_single_frames_whatever_is_asked_first():
+    split, noise = Split([0, 1, 2], [3, 4]), np.random.default_rng(2)
+    parts = [gathered(0), gathered(1)]
+    for part in parts:
+        heads = noise.integers(2, size=part.temporal.size)
+        part.features[:, 0] += heads * (part.temporal == 0) / 2
+    frame, order = (
+        _asked(*parts, split, task, FRAMES_OF_A_CLIP, 0, untracked)["metrics"]
+        for task in ("frame", "order")
+    )
+    assert 0.1 < frame.frames.leakage.static_temporal < 0.9
+    assert order == frame
 
 
 def test_without_labels_nothing_is_told():
