@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..errors import require
+from ..errors import InputError, require
 from . import priors
 from .program import Prior, merged
 from .video_vae import VideoVAE
@@ -25,7 +25,7 @@ class Thinning(Protocol):
         ...
 
 
-def thinned(prior: Prior, every: int) -> Prior:
+def thinned(prior: Prior, every: int, num_frames: int = 1) -> Prior:
     """The prior of the frames 1, 1 + every, 1 + 2 every, ..., the others integrated out.
 
     For the paper's priors it is one of them: a walk's step over several frames has `every` times
@@ -35,6 +35,8 @@ def thinned(prior: Prior, every: int) -> Prior:
     Args:
         prior: A Pyro model function.
         every: Frames from one that is kept to the next.
+        num_frames: Frames of the whole clip, for a prior whose frames depend on their number; any
+            that are left after the last one kept are integrated out too.
 
     Returns:
         A Pyro model function of the number of frames kept.
@@ -56,8 +58,9 @@ def thinned(prior: Prior, every: int) -> Prior:
         scale = inspect.signature(bound).parameters["temporal_scale"].default
         return functools.partial(bound, temporal_scale=scale * math.sqrt(every))
 
-    def kept(num_frames: int) -> Float[Tensor, "*videos frames features"]:
-        return prior(every * (num_frames - 1) + 1)[..., ::every, :]
+    def kept(num_kept: int) -> Float[Tensor, "*videos frames features"]:
+        whole = num_frames if num_kept == -(-num_frames // every) else every * (num_kept - 1) + 1
+        return prior(whole)[..., ::every, :]
 
     return kept
 
@@ -77,17 +80,23 @@ def thinned_pair(vae: VideoVAE, every: int) -> VideoVAE:
         A model of ⌈N / every⌉ frames; the model itself for 1.
 
     Raises:
-        InputError: As `thinned`; or fewer than two frames would be kept.
+        InputError: As `thinned`; fewer than two frames would be kept; or a prior whose marginal
+            isn't known, such as one that isn't Gaussian.
     """
     if every == 1:
         return vae
     advice = f"give less than the {vae.num_frames} frames of a clip"
     require(every < vae.num_frames, "every", every, advice)
-    return VideoVAE(
-        thinned(vae.prior, every),
-        -(-vae.num_frames // every),
-        encoder=vae.guide.encoder,
-        decoder=vae.model.decoder,
-        image_shape=vae.image_shape,
-        **vae.settings | {"beta": vae.beta / every},
-    )
+    prior = thinned(vae.prior, every, vae.num_frames)
+    try:
+        return VideoVAE(
+            prior,
+            -(-vae.num_frames // every),
+            encoder=vae.guide.encoder,
+            decoder=vae.model.decoder,
+            image_shape=vae.image_shape,
+            **vae.settings | {"beta": vae.beta / every},
+        )
+    except InputError as error:
+        advice = "the prior of those frames alone isn't known; give 1"
+        raise InputError(f"every: got {every}; {advice} ({error})") from error

@@ -44,6 +44,19 @@ def test_the_form_is_the_marginal_of_the_whole_one(name, every):
     np.testing.assert_allclose(form.covariance.detach(), expected, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("prior", [gallery.brownian_bridge, partial(gallery.groups, clips=2)])
+def test_frames_that_depend_on_their_number_are_those_of_the_whole_clip(prior):
+    frames, every = 8, 3
+    whole = gaussian_form(prior, frames)
+    pair = thinned_pair(VideoVAE(prior, frames, image_shape=(1, 16, 16)), every)
+    form = gaussian_form(pair.prior, pair.num_frames)
+    features = whole.loc.shape[1]
+    block = whole.covariance.reshape(frames, features, frames, features)[::every, :, ::every]
+    expected = block.reshape(form.covariance.shape)
+    np.testing.assert_allclose(form.covariance, expected, rtol=1e-7, atol=1e-9)
+
+
 @pytest.mark.parametrize("name", ["factored", "factored, bound", "slow", "independent", "learned"])
 def test_the_papers_priors_keep_their_closed_form_and_their_factors(name):
     vars(PRIORS[name])  # a partial that has been asked for it is nested, not merged
@@ -110,6 +123,10 @@ def test_a_run_says_so_and_can_be_gone_on_with(tmp_path):
 BAD = {
     "none": (lambda: thinned(priors.slow, 0), "every: got 0; give 1 or more"),
     "too many": (lambda: thinned_pair(small_vae(), 50), "every: got 50; give less than the"),
+    "no marginal": (
+        lambda: thinned_pair(small_vae(prior=gallery.laplace_walk), 2),
+        "every: got 2; the prior of those frames alone isn't known; give 1 (prior: draw 'ht_1'",
+    ),
     "parameters": (lambda: thinned(torch.nn.Identity(), 2), "no method thinned(every); give 1"),
 }
 
