@@ -9,6 +9,7 @@ from jaxtyping import Float
 from pyro import poutine
 from torch import Tensor
 
+from ..inference.seeds import forked
 from ..models import NotGaussianPrior, gaussian_form
 from ..models.prior_reader import PriorReader
 from ..models.prior_reference import BUILT_IN, find_prior
@@ -62,7 +63,7 @@ def prior_figure(seed: int = 0) -> "matplotlib.figure.Figure":
     rows = -(-len(BUILT_IN) // 3)
     fig = Figure(figsize=(9, 1.6 * rows))
     grid = fig.subplots(rows, 3, sharex=True).flat
-    with torch.random.fork_rng(devices=[]):
+    with forked():
         torch.manual_seed(seed)
         for axes, name in zip(grid, BUILT_IN, strict=False):
             _panel(axes, name)

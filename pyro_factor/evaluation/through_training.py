@@ -14,7 +14,7 @@ from ..files import atomic
 from ..inference.hardware import choose_device
 from ..inference.runs import Run, kept_iterations, load_run
 from ..inference.warm_up import factor_kl
-from ..models import VideoVAE
+from ..models import SmoothingGuide, VideoVAE
 from .evaluate import evaluate
 from .gather import TEST_STREAM, batches, evaluating, gather, stream
 from .results import Judgement
@@ -36,7 +36,8 @@ class Moment:
         iteration: Completed iterations.
         elbo: At β = 1, nats per video.
         reconstruction: Its first term.
-        nats: KL(q ‖ p) of each factor, nats per video; empty where the prior has no such terms.
+        nats: KL(q ‖ p) of each factor, nats per video; empty where the prior has no such terms, or
+            the guide ties the factors.
         spread: Standard deviation of the guide's means over frames, the mean over each factor's
             features.
         active: How many of each factor's features are active: their means' variance is above 0.01
@@ -105,7 +106,9 @@ def kept_scores_path(folder: Path) -> Path:
 
 
 def factor_nats(vae: VideoVAE, videos: Tensor) -> dict[str, Tensor]:
-    """The mean of `factor_kl` over clips."""
+    """The mean of `factor_kl` over clips; nothing of a guide that ties the factors."""
+    if isinstance(vae.guide, SmoothingGuide):
+        return {}
     return {name: kl.mean().detach() for name, kl in factor_kl(vae, vae.encode(videos)).items()}
 
 

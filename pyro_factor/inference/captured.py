@@ -5,7 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, require
+from ..models import SmoothingGuide, VideoVAE
+from ..models.program import tensors_of
 
 WARMUP = 3  # steps before the capture, in which libraries choose their kernels
 
@@ -62,6 +64,21 @@ class Captured:
                 self._values = self._step(self._videos)
         except RuntimeError as error:
             reason = str(error).strip().partition("\n")[0]
-            advice = "an operation of the step can't be captured; leave it out"
+            # CUDA's random generator believes that it is still being captured
+            advice = "an operation of the step can't be captured; leave it out, in a new process"
             raise InputError(f"cuda_graph: got True; {advice} ({reason})") from error
         return graph.replay
+
+
+def check_capture(vae: VideoVAE) -> None:
+    """Raise where it is known that a step can't be captured, before one is done.
+
+    Raises:
+        InputError: A smoothing guide, or a prior with parameters and global draws: they factorise
+            matrices in every step.
+    """
+    advice = "a smoothing guide factorises matrices in every step; leave it out"
+    require(not isinstance(vae.guide, SmoothingGuide), "cuda_graph", True, advice)
+    learned = vae.model.reader.layout(vae.num_frames).global_draws and tensors_of(vae.prior)
+    advice = "p(global draws | h) changes with the prior's parameters in every step; leave it out"
+    require(not learned, "cuda_graph", True, advice)

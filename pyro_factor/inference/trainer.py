@@ -14,6 +14,7 @@ from ..data import VideoData
 from ..models.networks import full_precision
 from ..models.registration import unregistered
 from ..models.thinned import thinned_pair
+from ..models.video_guide import marginals
 from ..models.video_vae import VideoVAE
 from .captured import Captured, Step
 from .estimators import make_estimator
@@ -129,7 +130,9 @@ class Trainer:
             unregistered(self.pair.guide, self.pair.model),
         ):
             loss = self.loss(videos) / len(videos)
-        q = self._independent(encoded[-1], videos)
+        if not (missing or self.config.orthogonality or self.config.persistence):
+            return loss, {}
+        q = self._normals(encoded[-1], videos)
         if missing:
             loss = loss - discount(self.pair, q, missing)
         penalties = self._penalties(q)
@@ -146,10 +149,10 @@ class Trainer:
             found["persistence"] = self.persistence(q.loc)
         return found
 
-    def _independent(self, encoded: tuple[Tensor, Tensor], videos: Tensor) -> dist.Normal:
-        """The Normals that the encoder has made of the clips' frames, (B, N, D)."""
+    def _normals(self, encoded: tuple[Tensor, Tensor], videos: Tensor) -> dist.Normal:
+        """The guide's Normals, by what the encoder has made of the clips' frames, (B, N, D)."""
         loc, scale = (full_precision(each).unflatten(0, videos.shape[:2]) for each in encoded)
-        return dist.Normal(loc, scale)
+        return marginals(self.pair.guide.combined(dist.Normal(loc, scale)), loc.dtype)
 
     def seed(self, iteration: int) -> torch.Generator:
         """Seed the latent draws of an iteration, and give the generator of its clips."""

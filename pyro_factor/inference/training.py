@@ -18,6 +18,8 @@ from ..models.described import build_vae
 from ..models.thinned import thinned_pair
 from ..models.video_vae import VideoVAE
 from .allocator import keep_freed_memory
+from .captured import check_capture
+from .conditions import evaluated
 from .estimators import make_estimator
 from .hardware import choose_device, determinism
 from .metrics import read_rows
@@ -128,6 +130,8 @@ def train(
     _check_factors(vae, config.training.orthogonality)
     check_warm_up(vae, config.training.warm_up)
     check_persistence(vae, persistence, videos)
+    if cuda_graph and where.type == "cuda":
+        check_capture(vae)
     require(not folder.is_file(), "folder", str(folder), "it is a file; name a folder")
     held = config_path(folder).exists()
     require(held or not resume, "folder", str(folder), "it holds no run; leave out resume")
@@ -193,8 +197,8 @@ def _check_clips(vae: VideoVAE, data: VideoData, training: TrainingConfig) -> No
     device = next(vae.parameters()).device
     clips = data.batch(1, torch.Generator(device).manual_seed(0))
     local = pyro.settings.context(module_local_params=True)
-    with local, torch.random.fork_rng(devices=[]):
-        pair = thinned_pair(vae, training.every).eval()
+    pair = thinned_pair(vae, training.every)
+    with local, torch.random.fork_rng(devices=[]), evaluated(pair):
         elbo = make_estimator(training.elbo, training.particles, pair.max_plate_nesting)
         elbo.loss(pair.model, pair.guide, clips.videos[:, :: training.every])
 

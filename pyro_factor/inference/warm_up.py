@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import InputError, require
-from ..models import VideoVAE, closed_forms
+from ..models import NotGaussianPrior, VideoVAE, closed_forms
 from ..models.layout import columns_of
 
 TERMS = {"static": "hs", "temporal": "ht"}  # the draws whose columns a term of E_q[log p(h)] is of
@@ -25,7 +25,11 @@ def factor_kl(vae: VideoVAE, q: dist.Normal) -> dict[str, Float[Tensor, "videos"
         By draw, `hs` and `ht`, nats per video, (B,); empty where the prior has no such terms.
     """
     found, factors = {}, vae.factors
-    for term, expected in vae.model.reader.expected_log_prior(q.loc, q.scale).items():
+    try:
+        terms = vae.model.reader.expected_log_prior(q.loc, q.scale)
+    except NotGaussianPrior:
+        return {}
+    for term, expected in terms.items():
         if TERMS.get(term) in factors:
             scale = columns_of(q.scale, factors[TERMS[term]])
             found[TERMS[term]] = -closed_forms.entropy(scale) - expected

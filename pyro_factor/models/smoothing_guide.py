@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pyro.distributions as dist
 import torch
 from torch import Tensor
 
@@ -9,7 +10,6 @@ from .latent_posterior import LatentPosterior, smooth
 from .layout import Layout
 from .prior_reader import PriorReader
 from .video_guide import VideoGuide, sample_in_turn
-from .videos import Videos
 
 
 class SmoothingGuide(VideoGuide):
@@ -29,10 +29,9 @@ class SmoothingGuide(VideoGuide):
         """Raise `NotGaussianPrior` unless the prior has a Gaussian form."""
         reader.form(num_frames)
 
-    def posterior(self, videos: Videos) -> LatentPosterior:
-        """Return q(h | x)."""
-        factors, form = self.recognise(videos), self.reader.form(videos.shape[1])
-        return smooth(form, factors.loc, factors.scale)
+    def combined(self, frames: dist.Normal) -> LatentPosterior:
+        """Return q(h | x) of what each frame alone says, .loc and .scale (B, N, D)."""
+        return smooth(self.reader.form(frames.loc.shape[-2]), frames.loc, frames.scale)
 
     def _sample_frames(self, layout: Layout, q: Any) -> dict[str, Tensor]:
         entries = layout.entries.to(q.loc.device)

@@ -67,7 +67,11 @@ class VideoGuide(Registering):
 
     def posterior(self, videos: Videos) -> dist.Normal | LatentPosterior:
         """Return q(h | x)."""
-        return self.recognise(videos)
+        return self.combined(self.recognise(videos))
+
+    def combined(self, frames: dist.Normal) -> dist.Normal | LatentPosterior:
+        """Return q(h | x) of what each frame alone says, .loc and .scale (B, N, D)."""
+        return frames
 
     def encode(self, videos: Videos) -> dist.Normal:
         """Return the Normal of every entry of h, .loc and .scale (B, N, D).
@@ -75,8 +79,7 @@ class VideoGuide(Registering):
         Raises:
             InputError: The clips have another shape or range.
         """
-        q = self.posterior(videos)
-        return q if isinstance(q, dist.Normal) else q.marginals(videos.dtype)
+        return marginals(self.posterior(videos), videos.dtype)
 
     def forward(self, videos: Videos) -> Float[Tensor, "*particles videos frames features"]:
         """Sample the draws of frames, then the global ones; return h."""
@@ -96,6 +99,11 @@ class VideoGuide(Registering):
 
     def _sample_frames(self, layout: Layout, q: Any) -> dict[str, Tensor]:
         return {draw.name: sample_frames(layout, draw, q) for draw in layout.frame_draws}
+
+
+def marginals(q: dist.Normal | LatentPosterior, dtype: torch.dtype) -> dist.Normal:
+    """The Normal of every entry of q(h | x) by itself."""
+    return q if isinstance(q, dist.Normal) else q.marginals(dtype)
 
 
 def sample_in_turn(

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import require
+from ..inference.seeds import forked
 from ..models.video_vae import VideoVAE
 from .draws import draw_prior
 
@@ -85,7 +86,7 @@ def calibrate(
     require(num_frames >= 1, "num_frames", num_frames, "give 1 or more")
     vae.eval()
     parts: dict[str, list[Tensor]] = {}
-    with torch.random.fork_rng(devices=[]):
+    with forked():
         torch.manual_seed(seed)
         for numbers in torch.arange(videos).split(batch_size):
             for name, scores in _scores(vae, len(numbers), num_frames).items():

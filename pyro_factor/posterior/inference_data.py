@@ -14,7 +14,7 @@ from torch import Tensor
 from ..data import Clips
 from ..errors import InputError, require
 from ..files import atomic
-from ..inference.seeds import seeded
+from ..inference.seeds import forked, seeded
 from ..models.video_vae import VideoVAE
 from ..models.videos import Videos
 from ..track import Track, untracked
@@ -60,7 +60,7 @@ def posterior_data(
     sizes = check_sizes(num_samples, num_images)
     parts = list(_batches(vae, videos, sizes, seed))
     groups = {name: _joined([part[name] for part in parts]) for name in parts[0]}
-    with torch.random.fork_rng(devices=[]):
+    with forked():
         torch.manual_seed(seed)
         groups |= prior_groups(vae, _videos(videos).shape[1], sizes)
     given = {"seed": seed, **_versions(), **(attributes or {})}
@@ -122,7 +122,7 @@ def write_posterior(
     path, sizes, clips = Path(path), check_sizes(num_samples, num_images), _videos(videos)
     given = {"seed": seed, **_versions(), **(attributes or {})}
     with atomic(path) as temporary, h5netcdf.File(temporary, "w") as file:
-        with torch.random.fork_rng(devices=[]):
+        with forked():
             torch.manual_seed(seed)
             for name, group in prior_groups(vae.eval(), clips.shape[1], sizes).items():
                 _write(file, name, group, 0, 0, given)

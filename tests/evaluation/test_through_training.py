@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import example_priors as examples
 import pytest
 import torch
 from small_runs import command, small_data, small_run, small_vae
@@ -70,6 +71,17 @@ def test_a_factors_nats_are_the_kl_of_its_gaussian():
     expected = walk.kl(q.loc[..., columns], q.scale[..., columns]).mean().detach()
     assert found.keys() == {"hs", "ht"}
     assert found["ht"] == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_a_guide_that_ties_the_factors_has_no_nats_of_each():
+    vae = small_vae(guide="smoothing").eval()
+    assert factor_nats(vae, small_data().batch(2, torch.Generator().manual_seed(0)).videos) == {}
+
+
+def test_a_prior_without_a_form_is_scored_all_the_same(tmp_path):
+    small_run(tmp_path / "run", small_vae(examples.laplace_draw), 2, keep=(0, 2), elbo="trace")
+    moments = through_training(tmp_path / "run", **FEW)
+    assert [moment.nats for moment in moments] == [{}, {}]
 
 
 def test_the_command_prints_the_tables_and_draws_the_figure(folder, capsys):

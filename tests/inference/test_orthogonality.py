@@ -1,12 +1,15 @@
 """The penalty on what factors share, against correlations worked out by hand."""
 
 import numpy as np
+import pyro
 import pytest
 import torch
-from small_runs import check_that_training_lowers, rows, small_run, small_vae
+from small_runs import check_that_training_lowers, rows, small_data, small_run, small_vae
 
+from pyro_factor.config import TrainingConfig
 from pyro_factor.errors import InputError
 from pyro_factor.inference import orthogonality_penalty
+from pyro_factor.inference.trainer import Trainer
 from pyro_factor.models import priors
 
 FACTORS = {"hs": [0, 1], "ht": [2, 3]}
@@ -58,6 +61,20 @@ def test_training_with_it_lowers_it(tmp_path, elbo):
         return orthogonality_penalty(q.loc, factors)
 
     check_that_training_lowers("orthogonality", measure, tmp_path, elbo)
+
+
+@pytest.mark.parametrize("guide", ["independent", "smoothing"])
+def test_it_is_of_the_guides_means(guide):
+    torch.manual_seed(0)
+    vae = small_vae(guide=guide)
+    config = TrainingConfig(videos=4, precision="float32", orthogonality=1.0)
+    with pyro.settings.context(module_local_params=True):
+        trainer = Trainer(vae, small_data(), config, torch.device("cpu"))
+        videos = trainer.draw(0)
+        _, found = trainer.objective(videos, {})
+    vae.train()
+    expected = orthogonality_penalty(vae.encode(videos).loc, vae.factors)
+    torch.testing.assert_close(found["orthogonality"], expected, rtol=1e-4, atol=1e-7)
 
 
 def test_without_a_weight_there_is_no_penalty(tmp_path):

@@ -8,10 +8,12 @@ import pytest
 import torch
 from small_runs import rows, small_data, small_run, small_vae
 
+from pyro_factor import gallery, priors
 from pyro_factor.checkpoint import read_checkpoint, weights
 from pyro_factor.data import BouncingDigits
 from pyro_factor.errors import InputError, TrainingDiverged, TrainingInterrupted
 from pyro_factor.inference import load
+from pyro_factor.inference.hardware import determinism
 from pyro_factor.inference.metrics import read_rows
 from pyro_factor.inference.runs import checkpoint_path
 from pyro_factor.inference.trainer import Trainer
@@ -297,6 +299,26 @@ def test_a_row_cut_off_by_a_crash_is_left_out(tmp_path):
     path.write_text(f"nonsense\n{json.dumps(row)}\n")
     with pytest.raises(InputError, match="damaged"):
         read_rows(path)
+
+
+@pytest.mark.parametrize("warn_only", [True, False])
+def test_what_the_caller_asked_of_operations_is_asked_again_afterwards(warn_only):
+    torch.use_deterministic_algorithms(True, warn_only=warn_only)
+    try:
+        with determinism(True):
+            assert not torch.is_deterministic_algorithms_warn_only_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled() == warn_only
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_refused_training_leaves_the_mode_of_the_networks(tmp_path, every):
+    vae = small_vae(gallery.laplace_walk if every == 1 else priors.slow).train()
+    with pytest.raises(InputError):
+        small_run(tmp_path / "run", vae, 1, every=every, orthogonality=1.0)
+    assert all(module.training for module in vae.modules())
 
 
 def test_a_deterministic_training_asks_pytorch_for_it_and_ends_so(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 
+import example_priors as examples
 import pyro
 import pyro.distributions as dist
 import pytest
@@ -82,10 +83,11 @@ def test_the_command_takes_it_by_factor(tmp_path):
         ({}, {"centre": 5}, r"warm_up: got \{'centre': 5\}; name factors of hs, ht"),
         ({}, {"hs": -1}, r"warm_up: got .*-1"),
         ({"prior": priors.slow}, {"hs": 5}, "name factors of ht"),
+        ({"prior": examples.laplace_draw}, {"ht": 5}, "leave it out for this prior"),
         ({"guide": "smoothing"}, {"hs": 5}, "a smoothing guide ties the factors"),
     ],
 )
 def test_what_cannot_be_weighted_is_refused(tmp_path, model, warm_up, told):
     with pytest.raises(InputError, match=told):
-        small_run(tmp_path / "run", small_vae(**model), 2, warm_up=warm_up)
+        small_run(tmp_path / "run", small_vae(**model), 2, warm_up=warm_up, elbo="trace")
     assert not (tmp_path / "run").exists()
