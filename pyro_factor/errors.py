@@ -1,5 +1,6 @@
 """What can go wrong, or end a training: each with a message that says what to do."""
 
+import re
 import sys
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ class InputError(ValueError):
 
     def __str__(self) -> str:
         # Pyro adds the shapes so far to whatever is raised while it traces
-        return super().__str__().partition("\nTrace Shapes:")[0]
+        return re.split(r"\n\s*Trace Shapes:", super().__str__(), maxsplit=1)[0]
 
 
 class InUse(InputError):

@@ -137,13 +137,17 @@ class VideoClips(Described):
 
 
 class _Cut(NamedTuple):
-    """Frames of all clips, where each window of one part starts, and in which clip."""
+    """Frames of all clips, where each window of one part starts, and in which clip.
+
+    `lengths` are those of the part's clips, the ones that are too short included.
+    """
 
     frames: UInt8[Tensor, "frames channels size size"]
     clip: Int[Tensor, "windows"]
     start: Int[Tensor, "windows"]
     labels: Labels
     skipped: tuple[Skipped, ...]
+    lengths: Int[Tensor, "clips"]
 
 
 @lru_cache(maxsize=16)
@@ -151,30 +155,40 @@ def _cut(data: VideoClips, device: torch.device) -> _Cut:
     """Cut the clips of a part into windows, once."""
     given = (str(data.root), data.layout, data.image_size, data.image_channels)
     if device.type != "cpu":
-        _, clip, start, labels, skipped = _cut(data, torch.device("cpu"))
-        moved = Labels(*(None if label is None else label.to(device) for label in labels))
-        frames = read_footage(*given, device).frames
-        return _Cut(frames, clip.to(device), start.to(device), moved, skipped)
+        cut = _cut(data, torch.device("cpu"))
+        return cut._replace(
+            frames=read_footage(*given, device).frames,
+            clip=cut.clip.to(device),
+            start=cut.start.to(device),
+            labels=Labels(*(None if each is None else each.to(device) for each in cut.labels)),
+        )
     footage = read_footage(*given, device)
     numbers = split_clips(footage.names, footage.file is not None)[data.split]
     lengths, apart = footage.lengths[numbers], data.stride or data.num_frames * data.frame_step
     within, start = windows(lengths, data.num_frames, data.frame_step, apart)
     short = _short(footage, numbers, span(data.num_frames, data.frame_step))
-    if numbers:  # else the part is empty, which is no matter until clips are drawn
-        longest = int(lengths.max())
-        advice = f"the longest {data.split} clip has {longest} frames; give fewer, or longer clips"
-        require(len(start) > 0, "num_frames", data.num_frames, advice)
+    # a part without a long one is empty, which is no matter until clips are drawn
+    _check_length(data, footage.lengths, "clip")
     say_skipped(str(data.root), short)
     clip = torch.tensor(numbers, dtype=torch.long)[within]
     before = footage.lengths.cumsum(0) - footage.lengths
     labels = _labels(data, footage)
-    return _Cut(footage.frames, clip, before[clip] + start, labels, footage.skipped + short)
+    skipped = footage.skipped + short
+    return _Cut(footage.frames, clip, before[clip] + start, labels, skipped, lengths)
+
+
+def _check_length(data: VideoClips, lengths: Int[Tensor, "clips"], what: str) -> None:
+    longest = int(lengths.max())
+    advice = f"the longest {what} has {longest} frames; give fewer, or longer clips"
+    enough = longest >= span(data.num_frames, data.frame_step)
+    require(enough, "num_frames", data.num_frames, advice)
 
 
 def _check_part(data: VideoClips, cut: _Cut) -> None:
     parts = f"folders or files {', '.join(SPLITS)}"
     advice = f"it has no such clip; give {LEAST} clips or more, or {parts}"
-    require(len(cut.clip) > 0, "split", data.split, advice)
+    require(len(cut.lengths) > 0, "split", data.split, advice)
+    _check_length(data, cut.lengths, f"{data.split} clip")
 
 
 def _short(footage: Footage, numbers: Sequence[int], least: int) -> tuple[Skipped, ...]:

@@ -13,6 +13,11 @@ from torch.distributions import Distribution, constraints, register_kl
 from .errors import InvalidPairError
 
 
+def flat(value: Tensor, num_dims: int) -> Float[Tensor, "*batch entries"]:
+    """The last so many dimensions as one; none are one of a single entry."""
+    return value.reshape(*value.shape[: value.dim() - num_dims], -1)
+
+
 class GaussianConditional(TorchDistribution):
     """N(loc, scale_tril scale_trilᵀ) over the entries of one draw, in the draw's own shape.
 
@@ -72,7 +77,7 @@ class GaussianConditional(TorchDistribution):
 
     def whiten(self, value: Tensor) -> Float[Tensor, "*batch entries"]:
         """Return scale_tril⁻¹ (value - loc): standard Normal under this distribution."""
-        distance = value.flatten(value.dim() - len(self._shape)) - self.loc
+        distance = flat(value, len(self._shape)) - self.loc
         solution = torch.linalg.solve_triangular(
             self.scale_tril, distance.unsqueeze(-1), upper=False
         )

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .copies import Copies
+from .gaussian_conditional import flat
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,11 @@ class Layout:
 
     def stack(self, values: Mapping[str, Tensor]) -> Tensor:
         """Put the values of all draws of frames together: the inverse of `take`."""
-        flat = []
+        entries = []
         for draw in self.frame_draws:
             value = values[draw.name]
-            flat.append(value.flatten(value.dim() - self.plate_nesting - draw.event_dim))
-        h = torch.cat(flat, -1)[..., self._copies.on(flat[0].device, "", self._order)]
+            entries.append(flat(value, self.plate_nesting + draw.event_dim))
+        h = torch.cat(entries, -1)[..., self._copies.on(entries[0].device, "", self._order)]
         return h.unflatten(-1, (self.num_frames, self.num_features))
 
     @cached_property

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..errors import require
 from .layout import Draw, Layout
 from .program import plain_numbers
-from .video_guide import VideoGuide, own_plates, sample_frames
+from .video_guide import OwnPlates, VideoGuide, sample_frames
 from .videos import Videos
 
 
@@ -42,12 +42,12 @@ class MeanFieldGuide(VideoGuide):
         num_videos, num_frames = videos.shape[:2]
         layout = self.reader.layout(num_frames)
         globals_ = self._globals(layout, q)
-        clips = self.reader.clips(num_videos, num_frames)
+        clips, plates = self.reader.clips(num_videos, num_frames), OwnPlates()
         with clips, poutine.scale(scale=self.beta), plain_numbers(q.loc.dtype, q.loc.device):
             drawn = {
-                draw.name: sample_frames(layout, draw, q)
+                draw.name: sample_frames(layout, plates, draw, q)
                 if draw.index is not None
-                else _sample_global(draw, globals_[draw.name])
+                else _sample_global(plates, draw, globals_[draw.name])
                 for draw in layout.draws
             }
             return layout.stack(drawn)
@@ -68,6 +68,6 @@ class MeanFieldGuide(VideoGuide):
         }
 
 
-def _sample_global(draw: Draw, q: dist.Normal) -> Tensor:
-    with own_plates(draw):
+def _sample_global(plates: OwnPlates, draw: Draw, q: dist.Normal) -> Tensor:
+    with plates.of(draw):
         return pyro.sample(draw.name, q.to_event(draw.event_dim))

@@ -1,15 +1,18 @@
 """Priors by name: a built-in one, or a function in a Python file."""
 
+import copy
 import functools
 import hashlib
 import importlib.util
 import inspect
 import sys
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
+
+from torch import nn
 
 from ..config import FROM_PYTHON
 from ..errors import InputError, require
@@ -20,8 +23,8 @@ PAPER = (priors.factored, priors.slow, priors.independent)
 BUILT_IN: dict[str, Callable] = {prior.__name__: prior for prior in PAPER} | gallery.PRIORS
 
 
-# what `find_prior` has found, so that `refer_to` need not find out again
-_FOUND: WeakKeyDictionary[Callable, "PriorReference"] = WeakKeyDictionary()
+# what `find_prior` has found, so that `refer_to` need not find out again; some have no hash
+_FOUND: dict[int, tuple[weakref.ref[Callable], "PriorReference"]] = {}
 
 
 class PriorReference(NamedTuple):
@@ -49,10 +52,13 @@ def find_prior(reference: str, arguments: Mapping[str, Any], sha256: str | None 
     """
     path, colon, name = reference.rpartition(":")
     if colon:
-        prior = _bind(_from_file(Path(path), name, sha256), arguments)
+        prior = _bind(_own(_from_file(Path(path), name, sha256)), arguments)
         file = Path(path).resolve()
         checksum = _checksum(file.read_bytes())
-        _FOUND[prior] = PriorReference(f"{file}:{name}", dict(arguments), checksum)
+        _FOUND[id(prior)] = (
+            weakref.ref(prior),
+            PriorReference(f"{file}:{name}", dict(arguments), checksum),
+        )
         return prior
     known = ", ".join(BUILT_IN)
     advice = f"choose {known}, or name a function in a file: my_prior.py:my_prior"
@@ -62,8 +68,9 @@ def find_prior(reference: str, arguments: Mapping[str, Any], sha256: str | None 
 
 def refer_to(prior: Callable) -> PriorReference:
     """Record a prior so that `find_prior` finds it again, or as one that only Python holds."""
-    if prior in _FOUND:
-        return _FOUND[prior]
+    held, reference = _FOUND.get(id(prior), (lambda: None, None))
+    if held() is prior and reference is not None:
+        return reference
     if type(prior) is gallery.LearnedFactored and prior.every == 1:
         return PriorReference("learned", prior.hyperparameters, None)
     bound = merged(prior)
@@ -109,6 +116,11 @@ def _from_file(path: Path, name: str, sha256: str | None) -> Callable:
     if not callable(prior):
         raise InputError(f"prior: got '{path}:{name}'; it is {prior!r}, so name a function")
     return prior
+
+
+def _own(prior: Callable) -> Callable:
+    """The prior, or a copy of a module that its file has made: each model trains one of its own."""
+    return copy.deepcopy(prior) if isinstance(prior, nn.Module) else prior
 
 
 def _import(path: Path, checksum: str) -> ModuleType:

@@ -20,6 +20,7 @@ Prior = Callable[..., Tensor]
 Program = Callable[[Mapping[str, Tensor]], tuple[Tensor, list[dict[str, Any]]]]
 
 CLIPS = "clips"  # the plate over clips that encloses a prior
+OBSERVED = "x"  # the clips that a model observes
 
 
 def run_prior(
@@ -28,6 +29,17 @@ def run_prior(
     values: Mapping[str, Tensor] | None = None,
     clips: tuple[int, int] | None = None,
 ) -> tuple[Any, list[dict[str, Any]]]:
+    """Run a prior as `trace_prior` does; return what it returns, and its sample sites in order."""
+    h, trace = trace_prior(prior, num_frames, values, clips)
+    return h, sample_sites(trace)
+
+
+def trace_prior(
+    prior: Prior,
+    num_frames: int,
+    values: Mapping[str, Tensor] | None = None,
+    clips: tuple[int, int] | None = None,
+) -> tuple[Any, poutine.Trace]:
     """Run a prior by itself, apart from any handlers around it.
 
     Args:
@@ -37,7 +49,7 @@ def run_prior(
         clips: Size and dim of a plate over clips to enclose it with.
 
     Returns:
-        What it returns, and its sample sites in order.
+        What it returns, and the trace.
     """
     # a PyroModule's parameters are its own, though they pass as pyro.param statements too
     store = module_local(prior) if isinstance(prior, PyroModule) else _NoStore()
@@ -49,7 +61,7 @@ def run_prior(
         if clips is not None:
             stack.enter_context(pyro.plate(CLIPS, clips[0], dim=clips[1]))
         h = prior(num_frames)
-    return h, sample_sites(tracer.trace)
+    return h, tracer.trace
 
 
 def sample_sites(trace: poutine.Trace) -> list[Any]:

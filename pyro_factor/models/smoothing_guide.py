@@ -9,7 +9,7 @@ from torch import Tensor
 from .latent_posterior import LatentPosterior, smooth
 from .layout import Layout
 from .prior_reader import PriorReader
-from .video_guide import VideoGuide, sample_in_turn
+from .video_guide import OwnPlates, VideoGuide, sample_in_turn
 
 
 class SmoothingGuide(VideoGuide):
@@ -33,9 +33,9 @@ class SmoothingGuide(VideoGuide):
         """Return q(h | x) of what each frame alone says, .loc and .scale (B, N, D)."""
         return smooth(self.reader.form(frames.loc.shape[-2]), frames.loc, frames.scale)
 
-    def _sample_frames(self, layout: Layout, q: Any) -> dict[str, Tensor]:
+    def _sample_frames(self, layout: Layout, plates: OwnPlates, q: Any) -> dict[str, Tensor]:
         entries = layout.entries.to(q.loc.device)
         loc = q.loc.flatten(-2)[..., entries]
         scale_tril = torch.linalg.cholesky(q.covariance[..., entries, :][..., entries])
         loc, scale_tril = (part.to(torch.get_default_dtype()) for part in (loc, scale_tril))
-        return sample_in_turn(layout, layout.frame_draws, loc, scale_tril, joint=q)
+        return sample_in_turn(layout, plates, layout.frame_draws, loc, scale_tril, joint=q)

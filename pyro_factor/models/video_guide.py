@@ -90,15 +90,17 @@ class VideoGuide(Registering):
         conditional = self.reader.conditional(num_frames) if layout.global_draws else None
         clips = self.reader.clips(num_videos, num_frames)
         dtype = torch.promote_types(videos.dtype, torch.float32)
+        plates = OwnPlates()
         with clips, poutine.scale(scale=self.beta), plain_numbers(dtype, q.loc.device):
-            h = layout.stack(self._sample_frames(layout, q))
+            h = layout.stack(self._sample_frames(layout, plates, q))
             if conditional is not None:
                 loc, scale_tril = conditional.loc(h).to(h), conditional.scale_tril_like(h)
-                sample_in_turn(layout, layout.global_draws, loc, scale_tril, exact_conditional=True)
+                own = layout.global_draws
+                sample_in_turn(layout, plates, own, loc, scale_tril, exact_conditional=True)
         return h
 
-    def _sample_frames(self, layout: Layout, q: Any) -> dict[str, Tensor]:
-        return {draw.name: sample_frames(layout, draw, q) for draw in layout.frame_draws}
+    def _sample_frames(self, layout: Layout, plates: "OwnPlates", q: Any) -> dict[str, Tensor]:
+        return {draw.name: sample_frames(layout, plates, draw, q) for draw in layout.frame_draws}
 
 
 def marginals(q: dist.Normal | LatentPosterior, dtype: torch.dtype) -> dist.Normal:
@@ -106,8 +108,23 @@ def marginals(q: dist.Normal | LatentPosterior, dtype: torch.dtype) -> dist.Norm
     return q if isinstance(q, dist.Normal) else q.marginals(dtype)
 
 
+class OwnPlates(dict[str, pyro.plate]):
+    """The plates that the prior draws sites under, each made once in a run of the guide."""
+
+    @contextmanager
+    def of(self, draw: Draw) -> Iterator[None]:
+        """Open those of a draw."""
+        with ExitStack() as stack:
+            for name, dim, size in draw.plates:
+                if name not in self:
+                    self[name] = pyro.plate(name, size, dim=dim)
+                stack.enter_context(self[name])
+            yield
+
+
 def sample_in_turn(
     layout: Layout,
+    plates: OwnPlates,
     draws: Sequence[Draw],
     loc: Float[Tensor, "*videos entries"],
     scale_tril: Float[Tensor, "*other entries entries"],
@@ -117,6 +134,7 @@ def sample_in_turn(
 
     Args:
         layout: The prior's layout.
+        plates: The prior's plates.
         draws: The sites, whose entries lie end to end.
         loc: The joint mean.
         scale_tril: The Cholesky factor of the joint covariance.
@@ -136,24 +154,15 @@ def sample_in_turn(
             mean = mean + (rows[..., :start] @ torch.cat(noises, -1).unsqueeze(-1)).squeeze(-1)
         shape = layout.padded_shape(draw)
         q = GaussianConditional(mean, rows[..., start:stop], shape, draw.event_dim)
-        with own_plates(draw):
+        with plates.of(draw):
             values[draw.name] = pyro.sample(draw.name, q, infer=dict(infer))  # type: ignore[arg-type]
         noises.append(q.whiten(values[draw.name]))
         start = stop
     return values
 
 
-def sample_frames(layout: Layout, draw: Draw, q: dist.Normal) -> Tensor:
+def sample_frames(layout: Layout, plates: OwnPlates, draw: Draw, q: dist.Normal) -> Tensor:
     """Draw a site of frames from its entries of q(h); inside the plate over clips."""
     loc, scale = layout.take(q.loc, draw), layout.take(q.scale, draw)
-    with own_plates(draw):
+    with plates.of(draw):
         return pyro.sample(draw.name, dist.Normal(loc, scale).to_event(draw.event_dim))
-
-
-@contextmanager
-def own_plates(draw: Draw) -> Iterator[None]:
-    """Open the plates that the prior draws a site under."""
-    with ExitStack() as stack:
-        for name, dim, size in draw.plates:
-            stack.enter_context(pyro.plate(name, size, dim=dim))
-        yield

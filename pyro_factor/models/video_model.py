@@ -13,6 +13,7 @@ from .images import Images
 from .latent_posterior import LatentPosterior
 from .networks import full_precision
 from .prior_reader import PriorReader
+from .program import OBSERVED
 from .registration import Registering
 from .videos import Videos, check_videos
 
@@ -66,13 +67,14 @@ class VideoModel(Registering):
         outputs, ones = self.outputs(h), (1,) * self.reader.layout(num_frames).plate_nesting
         outputs = outputs.reshape(*outputs.shape[:-4], *ones, *outputs.shape[-4:])
         pixels = self.images.pixels(outputs).to_event(4)
-        pyro.sample("x", pixels, obs=videos.reshape(num_videos, *ones, *videos.shape[1:]))
+        pyro.sample(OBSERVED, pixels, obs=videos.reshape(num_videos, *ones, *videos.shape[1:]))
 
     def outputs(
         self, h: Float[Tensor, "*videos frames features"]
     ) -> Float[Tensor, "*videos frames channels height width"]:
         """Decode codes, frame by frame, in at least float32: logits or means of pixels."""
-        return full_precision(self.network("decoder")(h.flatten(0, -2))).unflatten(0, h.shape[:-1])
+        decoded = self.network("decoder")(h.flatten(0, -2).to(self.like.dtype))
+        return full_precision(decoded).unflatten(0, h.shape[:-1])
 
     def expected_log_prior(
         self, normals: Mapping[str, tuple[Tensor, Tensor]], videos: Videos

@@ -9,6 +9,7 @@ import pyro.distributions as dist
 import torch
 from jaxtyping import Bool, Float
 from pyro import poutine
+from pyro.nn import PyroModule
 from torch import Tensor, nn
 
 from ..errors import InputError, require
@@ -17,7 +18,16 @@ from .images import PIXELS
 from .latent_posterior import LatentPosterior, global_posterior, smooth
 from .networks import ImageShape, check_sizes
 from .prior_reader import PriorReader
-from .program import Prior, algebra, module_local, run_prior
+from .program import (
+    CLIPS,
+    OBSERVED,
+    Prior,
+    algebra,
+    explained,
+    module_local,
+    run_prior,
+    trace_prior,
+)
 from .shuffling_guide import ShufflingGuide
 from .smoothing_guide import SmoothingGuide
 from .video_guide import VideoGuide
@@ -86,6 +96,10 @@ class VideoVAE(nn.Module):
         self.num_frames, self.beta, self.image_shape = num_frames, beta, image_shape
         self.channels, self.hidden = tuple(channels), hidden
         self.frequencies, self.glimpse = frequencies, glimpse
+        if isinstance(prior, PyroModule) and not prior._pyro_name:
+            # the name it has in the pair, and so in those of its PyroSamples, before it is read
+            prior._pyro_set_supermodule("prior", prior._pyro_context)
+        _check_names(prior, num_frames)
         reader = PriorReader(prior)
         layout = reader.layout(num_frames)
         _check_parameters(prior, num_frames)
@@ -178,7 +192,7 @@ class VideoVAE(nn.Module):
         fits = len(shape) > 1 and 0 not in shape and shape[-1] == self.num_features
         require(fits, "h", shape, advice)
         require(h.is_floating_point(), "h", h.dtype, "give floats")
-        return self.images.mean(self.model.outputs(h.to(self.model.like.dtype)))
+        return self.images.mean(self.model.outputs(h))
 
     def smooth(
         self,
@@ -250,6 +264,16 @@ class VideoVAE(nn.Module):
         local = pyro.settings.context(module_local_params=True)
         with local, poutine.block(), reader.clips(num_videos, num_frames):
             return sample()
+
+
+def _check_names(prior: Prior, num_frames: int) -> None:
+    """Raise if a site of the prior, whatever its kind, has a name that the model needs."""
+    with algebra(prior), explained(f"prior: run for {num_frames} frames it failed", "mend it"):
+        _, trace = trace_prior(prior, num_frames)
+    needed = {OBSERVED: "the clips that it observes", CLIPS: "its plate over clips"}
+    for name in needed.keys() & trace.nodes.keys():
+        advice = f"the model calls {needed[name]} so; rename the prior's"
+        raise InputError(f"prior: it has a site {name!r}; {advice}")
 
 
 def _check_parameters(prior: Prior, num_frames: int) -> None:

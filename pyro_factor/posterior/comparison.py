@@ -153,7 +153,7 @@ def guide_gaussian(
 @STUCK
 def correlations(codes: Float[np.ndarray, "draws frames features"]) -> np.ndarray:
     """The correlations of all entries, frame-major, (N·F, N·F)."""
-    return np.corrcoef(codes.reshape(len(codes), -1).T)
+    return np.atleast_2d(np.corrcoef(codes.reshape(len(codes), -1).T))
 
 
 def neighbours(matrix: np.ndarray, features: int) -> np.ndarray:

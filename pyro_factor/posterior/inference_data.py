@@ -54,16 +54,18 @@ def posterior_data(
         sample_stats (the ELBO's terms and `log_weight`) and, with labels, constant_data. In nats.
 
     Raises:
-        InputError: A number that is no positive multiple of 4; clips of another shape or range.
+        InputError: A number that is no positive multiple of 4; no clips, or clips of another shape
+            or range.
     """
     arviz = import_arviz()
     sizes = check_sizes(num_samples, num_images)
+    num_frames = _videos(videos).shape[1]
     parts = list(_batches(vae, videos, sizes, seed))
     groups = {name: _joined([part[name] for part in parts]) for name in parts[0]}
     with forked():
         torch.manual_seed(seed)
-        groups |= prior_groups(vae, _videos(videos).shape[1], sizes)
-    given = {"seed": seed, **_versions(), **(attributes or {})}
+        groups |= prior_groups(vae, num_frames, sizes)
+    given = _attributes(seed, attributes)
     data = {name: dataset(group, given) for name, group in groups.items()}
     return arviz.InferenceData(**data)
 
@@ -120,7 +122,7 @@ def write_posterior(
     import h5netcdf  # type: ignore[import-untyped]
 
     path, sizes, clips = Path(path), check_sizes(num_samples, num_images), _videos(videos)
-    given = {"seed": seed, **_versions(), **(attributes or {})}
+    given = _attributes(seed, attributes)
     with atomic(path) as temporary, h5netcdf.File(temporary, "w") as file:
         with forked():
             torch.manual_seed(seed)
@@ -174,7 +176,9 @@ def _part(
 
 
 def _videos(videos: Videos | Clips) -> Videos:
-    return videos.videos if isinstance(videos, Clips) else videos
+    found = videos.videos if isinstance(videos, Clips) else videos
+    require(len(found) > 0, "videos", tuple(found.shape), "give one clip or more")
+    return found
 
 
 def _joined(parts: list[Group]) -> Group:
@@ -204,6 +208,13 @@ def check_sizes(num_samples: int, num_images: int) -> Sizes:
     advice = "give as many as num_samples, or fewer"
     require(num_images <= num_samples, "num_images", num_images, advice)
     return Sizes(num_samples, num_images)
+
+
+def _attributes(seed: int, more: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the groups say of themselves, as a file can hold it."""
+    plain = (str, int, float, np.ndarray)
+    found = {"seed": seed, **_versions(), **(more or {})}
+    return {name: v if isinstance(v, plain) else str(v) for name, v in found.items()}
 
 
 def _versions() -> dict[str, str]:

@@ -131,7 +131,8 @@ def _codes(data: Any, names: Sequence[str]) -> "matplotlib.figure.Figure":
     for row, name in zip(grid, names, strict=True):
         for axes, clip in zip(row, clips, strict=True):
             drawn = posterior[name].isel(video=clip).stack(all=("chain", "draw"))
-            _band(axes, drawn.transpose("frame", ...).values)
+            values = drawn.transpose("frame", ..., "all").values
+            _band(axes, values.reshape(len(values), -1, values.shape[-1]))
             axes.set_title(f"{name}, clip {clip}")
     for axes in grid[-1]:
         axes.set_xlabel("frame")

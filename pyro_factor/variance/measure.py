@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..evaluation.intervals import Estimate
+from ..inference.seeds import seeded
 from ..models.prior_reader import PriorReader
 from ..models.priors import factored
 from ..models.video_vae import VideoVAE
@@ -104,14 +105,15 @@ def measure(
         study: Named in the rows.
         point: Named in the rows.
         draws: Gradients of an estimator of one particle.
-        seed: Seed of the draws.
+        seed: Seed of all draws.
         track: Shows progress.
 
     Returns:
         A row for each estimator, part of the ELBO and group of parameters. The analytic one is
         always among them, and the KL's two valid per-site forms where the prior is the paper's.
     """
-    lab = Laboratory(vae, videos)
+    with seeded(seed):  # the draws at whose statistics batch normalisation is held
+        lab = Laboratory(vae, videos)
     report, exact = Report(lab, study, point), exact_value(lab, seed)
     decoded: dict[Contestant, Draws] = {}
     rows: list[Row] = []

@@ -10,6 +10,7 @@ import torch
 from ..config import Config, make_config
 from ..data import VideoData
 from ..errors import InputError
+from ..inference.seeds import forked
 from ..models.described import build_vae
 from ..models.prior_reader import PriorReader
 from ..models.priors import factored
@@ -78,10 +79,11 @@ class Bench:
 
     def prepare(self, config: Config) -> tuple[Laboratory, Draws]:
         """A fresh model on clips, and draws of its reconstruction with one particle."""
-        torch.manual_seed(config.training.seed)
         data = self.data.replace(num_frames=config.data.num_frames)
         videos = data.batch(self.clips, torch.Generator().manual_seed(self.seed)).videos
-        lab = Laboratory(build_vae(config), videos, tuple(HEADS.values()))
+        with forked():
+            torch.manual_seed(config.training.seed)
+            lab = Laboratory(build_vae(config), videos, tuple(HEADS.values()))
         return lab, self._decode(lab, ANALYTIC)
 
     def scales(self, lab: Laboratory, decoded: Draws, name: str) -> Iterator[Row]:
@@ -123,7 +125,7 @@ class Bench:
     def _has(self, num_frames: int) -> bool:
         """Whether there are clips of so many frames; says on stderr where there are none."""
         try:
-            self.data.replace(num_frames=num_frames)
+            self.data.replace(num_frames=num_frames).batch(1, torch.Generator())
         except InputError as reason:
             print(f"Left out: {num_frames} frames of a clip: {reason}", file=sys.stderr)
             return False

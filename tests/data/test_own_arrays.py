@@ -85,6 +85,8 @@ def test_a_folder_of_arrays_in_natural_order(tmp_path, colour):
         np.save(tmp_path / f"{number}.npy", colour[number % 3, ..., 0])
     (tmp_path / "sub").mkdir()
     np.savez(tmp_path / "sub/many.npz", a=colour[:2], labels=np.arange(2), b=colour[2])
+    with zipfile.ZipFile(tmp_path / "sub/many.npz", "a") as file:
+        file.writestr("readme.txt", "not an array")
     (tmp_path / ".hidden").mkdir()
     np.save(tmp_path / ".hidden/11.npy", colour)
     (tmp_path / "notes.txt").write_text("not a clip")

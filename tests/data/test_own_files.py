@@ -200,3 +200,19 @@ def test_many_left_out_are_counted(tmp_path, frames, capsys):
     assert "9.mp4" in said
     assert "10.mp4" not in said
     assert "... and 3 more" in said
+
+
+def test_a_gif_may_hold_its_last_picture(tmp_path, frames):
+    first, *others = map(Image.fromarray, frames)
+    held = [100] * len(others) + [3000]
+    first.save(tmp_path / "held.gif", save_all=True, append_images=others, duration=held)
+    assert only(read(tmp_path)).shape == frames.shape
+
+
+def test_links_are_followed_but_for_those_that_go_round(tmp_path, frames):
+    write_pictures(tmp_path / "elsewhere" / "a clip", frames)
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "train").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "round").symlink_to(root)
+    assert read(root).names == ("train/a clip",)

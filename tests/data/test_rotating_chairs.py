@@ -80,6 +80,14 @@ def test_no_mesh_of_a_folder_is_in_two_splits(folder, capsys):
     assert "Left out: empty.ply: it can't be read" in capsys.readouterr().err
 
 
+def test_unusable_meshes_take_no_place_in_a_split(tmp_path):
+    root = fill(tmp_path, 14)
+    for number in range(20):
+        (root / f"broken{number}.stl").write_bytes(b"broken")
+    data = RotatingChairs(root=root, **SMALL | {"num_chairs": None})
+    assert [len(names(data, split)) for split in ("test", "validation", "train")] == [10, 2, 2]
+
+
 def test_ten_meshes_are_enough_to_test_on(tmp_path):
     root = fill(tmp_path, 10)
     (root / "empty.ply").unlink()

@@ -78,10 +78,12 @@ def test_short_clips_are_named_once(root, capsys):
     data.batch(2, torch.Generator())
     VideoClips(root, **SMALL | {"num_frames": 6})
     assert not capsys.readouterr().err
-    with pytest.raises(InputError, match="num_frames: got 13; the longest train clip has 12"):
+    with pytest.raises(InputError, match="num_frames: got 13; the longest clip has 12 frames"):
         data.replace(num_frames=13)
+    short = VideoClips(root, **SMALL, split="validation")  # no matter until clips are drawn
+    assert short.contents["clips"] == 0
     with pytest.raises(InputError, match="num_frames: got 4; the longest validation clip has 3"):
-        VideoClips(root, **SMALL, split="validation")
+        short.batch(1, torch.Generator())
 
 
 def test_a_seed_fixes_a_batch_and_files_are_read_once(root):

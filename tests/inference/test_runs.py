@@ -270,3 +270,38 @@ def test_a_damaged_checkpoint_is_refused_by_name(tmp_path, harm, message):
     for read in (load, load_run, lambda f: small_run(f, small_vae(), 2, resume=True)):
         with pytest.raises(InputError, match=f"checkpoint.safetensors: .*{message}"):
             read(tmp_path)
+
+
+MADE = """
+from dataclasses import dataclass
+from pyro_factor import gallery, priors
+
+made = gallery.LearnedFactored(static_scale=0.2)
+
+@dataclass
+class Walk:
+    scale: float = 0.2
+    def __call__(self, num_frames):
+        return priors.slow(num_frames, temporal_scale=self.scale)
+
+walk = Walk()
+"""
+
+
+def test_a_module_that_a_file_makes_is_each_models_own(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(MADE)
+    trained = small_run(tmp_path / "run", small_vae(find_prior(f"{path}:made", {})), 2)
+    learned = trained.vae.prior.static_scale.item()
+    fresh = find_prior(f"{path}:made", {})
+    assert fresh.static_scale.item() == pytest.approx(0.2)
+    loaded = load(tmp_path / "run")
+    assert loaded.prior.static_scale.item() == learned != fresh.static_scale.item()
+
+
+def test_an_object_that_a_file_makes_is_found_again_though_it_has_no_hash(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(MADE)
+    trained = small_run(tmp_path / "run", small_vae(find_prior(f"{path}:walk", {})), 2)
+    assert trained.config.model.prior == f"{path}:walk"
+    assert torch.equal(codes(load(tmp_path / "run")).loc, codes(trained.vae).loc)

@@ -7,8 +7,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pyro.infer import Trace_ELBO
+from pyro.nn import PyroModule, PyroSample
+from small_runs import FRAMES, SIZE, small_vae
 
-from pyro_factor import InputError, VideoVAE, priors
+from pyro_factor import AnalyticKL_ELBO, InputError, VideoVAE, gaussian_form, priors
 from pyro_factor.models.read_layout import read_layout
 
 FACTORS = {
@@ -42,6 +45,48 @@ def test_sliced_and_reordered_columns_are_followed():
     torch.testing.assert_close(values["z"][..., 2], h[..., 0])
     torch.testing.assert_close(values["z"][..., :2].flip(-2), h[..., 2:])
     torch.testing.assert_close(layout.stack(values), h)
+
+
+def scalar_centre(num_frames):
+    centre = pyro.sample("centre", dist.Normal(0.0, 1.0))[..., None, None]
+    frames = dist.Normal(centre.expand(*centre.shape[:-2], num_frames, 2), 0.5)
+    return pyro.sample("h", frames.to_event(2))
+
+
+def scalar_frames(num_frames):
+    drawn = [pyro.sample(f"h_{i}", dist.Normal(0.0, 1.0)) for i in range(num_frames)]
+    return torch.stack(drawn, -1).unsqueeze(-1)
+
+
+def two_in_a_plate(num_frames):
+    with pyro.plate("frames", num_frames):
+        a = pyro.sample("a", dist.Normal(0.0, 1.0).expand([2]).to_event(1))
+        b = pyro.sample("b", dist.Normal(a.sum(-1, keepdim=True), 1.0).to_event(1))
+    return torch.cat([a, b], -1)
+
+
+class Declared(PyroModule):
+    """A prior that declares a global draw as an attribute."""
+
+    def __init__(self):
+        super().__init__()
+        self.centre = PyroSample(dist.Normal(0.0, 1.0).expand([2]).to_event(1))
+
+    def forward(self, num_frames):
+        centre = self.centre.unsqueeze(-2)
+        frames = dist.Normal(centre.expand(*centre.shape[:-2], num_frames, 2), 0.3)
+        return pyro.sample("h", frames.to_event(2))
+
+
+@pytest.mark.parametrize("prior", [scalar_centre, scalar_frames, two_in_a_plate, Declared()])
+def test_draws_of_any_kind_have_an_exact_kl(prior):
+    vae, videos = small_vae(prior), torch.rand(3, FRAMES, 1, SIZE, SIZE)
+    AnalyticKL_ELBO().loss(vae.model, vae.guide, videos)  # also checks the pair
+    elbo = AnalyticKL_ELBO(max_plate_nesting=vae.max_plate_nesting)
+    terms, q = elbo.terms(vae.model.eval(), vae.guide.eval(), videos), vae.encode(videos)
+    kl = gaussian_form(prior, FRAMES).kl(q.loc, q.scale).mean()
+    torch.testing.assert_close(-(terms["entropy"] + terms["prior"]), kl.float())
+    Trace_ELBO()(vae.model, vae.guide)(videos).backward()
 
 
 @given(st.integers(1, 6), st.integers(1, 3), st.sampled_from(list(FACTORS)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import example_priors as examples
 import pyro
+import pyro.distributions as dist
 import pytest
 import torch
 from pyro import poutine
@@ -21,8 +22,10 @@ from pyro_factor import (
     gaussian_form,
     priors,
 )
+from pyro_factor.config import FROM_PYTHON
 from pyro_factor.models import GaussianConditional, InvalidPairError
 from pyro_factor.models.networks import Encoder
+from pyro_factor.models.prior_reference import refer_to
 
 SMALL = {"image_shape": (1, 8, 8), "channels": (2, 4), "hidden": 8}
 EVERY_WAY = [
@@ -302,6 +305,36 @@ def test_clips_of_another_precision_than_the_weights_are_refused():
             call(videos)
 
 
+def test_half_precision():
+    vae, videos = small().bfloat16().eval(), torch.rand(3, 4, 1, 8, 8).bfloat16()
+    whole = small().eval()
+    whole.load_state_dict(vae.state_dict())
+    half = AnalyticKL_ELBO().loss(vae.model, vae.guide, videos)
+    full = AnalyticKL_ELBO().loss(whole.model, whole.guide, videos.float())
+    assert half == pytest.approx(full, rel=0.1)
+
+
+def test_an_error_within_a_pair_comes_without_pyros_table_of_parameters():
+    vae, videos = small(), torch.rand(3, 4, 1, 8, 8, dtype=torch.float64)
+    with pytest.raises(InputError) as caught:
+        Trace_ELBO()(vae.model, vae.guide)(videos)
+    assert str(caught.value).count("\n") == 0
+
+
+@pytest.mark.parametrize("name", ["x", "clips"])
+@pytest.mark.parametrize("kind", ["draw", "deterministic", "plate"])
+def test_names_that_the_model_needs_are_refused(name, kind):
+    def prior(num_frames):
+        if kind == "deterministic":
+            pyro.deterministic(name, torch.zeros(()))
+        with pyro.plate(name if kind == "plate" else "frames", num_frames):
+            normal = dist.Normal(0.0, 1.0).expand([2]).to_event(1)
+            return pyro.sample(name if kind == "draw" else "h", normal)
+
+    with pytest.raises(InputError, match=f"prior: it has a site '{name}'; .*rename"):
+        small(prior)
+
+
 def test_an_encoders_own_failure_is_told_as_it_is(videos):
     vae = small()
     vae.guide.encoder.forward = lambda images: torch.zeros(2) + torch.zeros(3)
@@ -368,6 +401,7 @@ class Unhashable:
 def test_a_prior_without_a_hash(videos):
     vae = small(Unhashable())
     AnalyticKL_ELBO()(vae.model, vae.guide)(videos).backward()
+    assert refer_to(vae.prior).prior == FROM_PYTHON
 
 
 class Brightness(nn.Module):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from small_pairs import FRAMES, VIDEOS, linear_pair, linear_posterior
 
-from pyro_factor.posterior.comparison import compare, nuts_data
+from pyro_factor.posterior.comparison import compare, correlations, neighbours, nuts_data, within
 from pyro_factor.posterior.nuts import Chain
 from pyro_factor.posterior.nuts_report import nuts_figure, nuts_table
 
@@ -77,6 +77,12 @@ def test_the_data_have_the_names_that_are_documented(videos, chains):
     loc = vae.encode(videos).loc
     np.testing.assert_array_equal(data.constant_data["ht_loc"], loc[..., 2:])
     np.testing.assert_array_equal(data.posterior["hs"][1, :, 0], chains[0][1].codes[..., :2])
+
+
+def test_one_code_alone_has_no_neighbours():
+    matrix = correlations(np.random.default_rng(0).normal(size=(9, 1, 1)))
+    assert matrix.shape == (1, 1)
+    assert neighbours(matrix, 1).size == within(matrix, 1).size == 0
 
 
 def test_table_and_figure(videos, chains, capsys):

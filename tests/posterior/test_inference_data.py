@@ -240,3 +240,19 @@ def test_figures_of_draws_that_are_not_frames_by_features(tmp_path, prior):
 def test_bad_numbers_are_named(vae, clips, options, message):
     with pytest.raises(InputError, match=message):
         posterior_data(vae, clips, **options)
+
+
+def test_attributes_of_any_kind_are_kept_as_words(tmp_path, vae, clips):
+    given = {"attributes": {"note": None, "folder": tmp_path, "number": 3}, **DRAWS}
+    write_posterior(tmp_path / "file.nc", vae, clips, **given)
+    for data in (posterior_data(vae, clips, **given), az.from_netcdf(tmp_path / "file.nc")):
+        found = data.posterior.attrs
+        assert (found["note"], found["folder"], found["number"]) == ("None", str(tmp_path), 3)
+
+
+def test_no_clips_are_refused(tmp_path, vae, clips):
+    none = clips.videos[:0]
+    for call in (posterior_data, partial(write_posterior, tmp_path / "file.nc")):
+        with pytest.raises(InputError, match=r"videos: got .*; give one clip or more"):
+            call(vae, none, **DRAWS)
+    assert not list(tmp_path.iterdir())

@@ -253,3 +253,15 @@ def test_an_unbiased_gradient_has_a_bias_of_about_one():
     assert noise.gradient_bias(x, 0 * x) == pytest.approx(1, abs=0.2)
     assert noise.gradient_bias(x + 0.5, 0 * x) > 10
     assert noise.gradient_bias(0 * x, 0 * x) == 0
+
+
+def test_a_seed_fixes_all_draws():
+    torch.manual_seed(0)
+    vae, videos = small_vae(), clips()
+    found = []
+    for state in (1, 2):
+        torch.manual_seed(state)
+        rows = measure(vae, videos, [contestant("trace")], draws=4, seed=0)
+        found.append([row.variance for row in rows])
+        assert torch.initial_seed() == state
+    assert found[0] == found[1]

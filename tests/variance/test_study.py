@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from own_clips import moving
 from rich.console import Console
 from small_runs import FRAMES, SIZE, command, small_run, small_vae
@@ -83,7 +84,7 @@ def test_lengths_that_the_clips_do_not_have_are_left_out(tmp_path, capsys):
     rows = study.variance(run, ("trace",), **SETTINGS)
     assert points(rows, "frames") == [4]
     told = capsys.readouterr().err
-    assert "Left out: 6 frames of a clip: num_frames: got 6; the longest train clip has 5" in told
+    assert "Left out: 6 frames of a clip: num_frames: got 6; the longest clip has 5" in told
     without = [row for row in rows if row.study != "frames"]  # clips of 3 frames
     assert len(variance_figures(rows, tmp_path)) == len(variance_figures(without, tmp_path)) == 4
 
@@ -205,3 +206,10 @@ def test_rows_come_back_as_they_were(tmp_path):
     assert read_rows(path) == [row]
     write_csv([row], tmp_path / "rows.csv")
     assert "0.1,-0.2,0.4" in (tmp_path / "rows.csv").read_text()
+
+
+def test_sweeps_leave_the_random_state(trained):
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    study.variance(load_run(trained), NAMES, **SETTINGS)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -17,6 +17,7 @@ from .mesh import check_axes
 from .meshes import find_meshes
 
 HELD_OUT = 10  # chairs to test on, and as many to validate on where there are enough
+ENOUGH = 3 * HELD_OUT  # from so many on, the splits that are held out are whole
 LEAST = {"test": HELD_OUT, "validation": HELD_OUT + 2, "train": HELD_OUT + 2}
 SHOWN = 5  # skipped meshes that are named
 
@@ -79,7 +80,8 @@ class Collection:
             StorageError: The cache can't be written to.
         """
         chairs = self.chairs()
-        validated = HELD_OUT + min(HELD_OUT, (len(chairs) - HELD_OUT) // 2)
+        usable = len(chairs) if self.root is None else len(load_chairs(chairs, views, ENOUGH).names)
+        validated = HELD_OUT + max(0, min(HELD_OUT, (usable - HELD_OUT) // 2))
         bounds = {"test": (0, HELD_OUT), "validation": (HELD_OUT, validated)}
         start, stop = bounds.get(split, (validated, len(chairs)))
         library = load_chairs(chairs, views, stop)

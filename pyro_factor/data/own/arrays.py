@@ -59,7 +59,8 @@ def _arrays(path: Path) -> Iterator[tuple[str, np.ndarray]]:
             file = np.load(path, allow_pickle=False)
         with file:
             for key in file.files:
-                if (array := file[key]).ndim > 2:
+                array = file[key]  # the bytes of a file that is none
+                if isinstance(array, np.ndarray) and array.ndim > 2:
                     yield key, array
     except BROKEN as error:
         raise Unusable(f"it can't be read ({error})") from error

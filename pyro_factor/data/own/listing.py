@@ -40,13 +40,22 @@ def find_clips(root: Path, layout: str | None) -> list[Entry]:
     if root.is_file():
         return list(_entries({root: [root]}, root.parent, layout))
     folders = defaultdict[Path, list[Path]](list)
-    for path in root.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-        if not hidden and path.is_file():
-            picture = path.suffix.lower() in pictures.SUFFIXES
-            folders[path.parent if picture else path].append(path)
+    for path in _files(root):
+        picture = path.suffix.lower() in pictures.SUFFIXES
+        folders[path.parent if picture else path].append(path)
     found = _entries(folders, root, layout)
     return sorted(found, key=lambda entry: natural(entry.name))
+
+
+def _files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """The files in a folder and its folders, links followed but for those that go round."""
+    real = folder.resolve()
+    for path in folder.iterdir() if real not in above else ():
+        if not path.name.startswith("."):
+            if path.is_dir():
+                yield from _files(path, (*above, real))
+            elif path.is_file():
+                yield path
 
 
 def natural(text: str) -> tuple[list[str | int], str]:

@@ -41,7 +41,7 @@ def _frames(path: Path, av: Any) -> Iterator[UInt8[np.ndarray, "height width 3"]
     Raises:
         Unusable: No video, a damaged one, or one that ends early.
     """
-    times: list[float] = []
+    times, held = list[float](), 0.0
     try:
         with av.open(str(path)) as file:
             if not file.streams.video:
@@ -51,12 +51,14 @@ def _frames(path: Path, av: Any) -> Iterator[UInt8[np.ndarray, "height width 3"]
             promised = _seconds(file, stream)
             for frame in file.decode(stream):
                 times.append(frame.time or 0.0)
+                held = float((frame.duration or 0) * stream.time_base)  # a GIF's last one may stay
                 # both turn counterclockwise
                 yield np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise Unusable(f"it can't be decoded ({error})") from error
     if len(times) > 1:
-        lasted = (times[-1] - times[0]) * len(times) / (len(times) - 1)
+        lasted = times[-1] - times[0]
+        lasted += max(held, lasted / (len(times) - 1))
         if lasted < ENOUGH * promised:
             raise Unusable(f"it ends after {lasted:.1f} of {promised:.1f} seconds; save it anew")
 
