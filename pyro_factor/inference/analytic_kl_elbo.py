@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 from pyro import poutine
+from pyro.distributions.util import sum_rightmost
 from pyro.infer import ELBO
 from pyro.infer.enum import get_importance_trace
 from pyro.infer.util import torch_item
@@ -24,7 +25,7 @@ from .conditions import (
     normal_of,
 )
 from .noise import DifferentiableDraws, SpreadDraws, check_noise
-from .quadratic import expected_log_prob
+from .quadratic import check_plates, expected_log_prob
 from .terms import (
     Sites,
     Terms,
@@ -157,6 +158,7 @@ class AnalyticKL_ELBO(ELBO):
                 check_names(latents, drawn)
                 check_masks(latents)
                 check_masks(drawn)
+                self._check_shapes(model, latents)
                 normals = {name: normal_of(name, site) for name, site in drawn.items()}
                 seen = [site["log_prob_sum"] for site in observed_sites(model_trace).values()]
                 terms = {
@@ -190,6 +192,15 @@ class AnalyticKL_ELBO(ELBO):
                 check_jointly_gaussian(model, guide, args, kwargs)
             checked[guide].add(model)
 
+    def _check_shapes(self, model: Callable, latents: Sites) -> None:
+        """Check plates of other sizes anew: of one entry nothing shows that it is coupled."""
+        checked: WeakKeyDictionary = self.__dict__.setdefault("_shapes", WeakKeyDictionary())
+        shapes = tuple((name, site["value"].shape) for name, site in latents.items())
+        if shapes not in checked.setdefault(model, set()):
+            with torch.random.fork_rng(devices=[]):
+                check_plates(latents)
+            checked[model].add(shapes)
+
 
 def _is_handler(guide: Callable) -> bool:
     return isinstance(poutine.unwrap(guide), Messenger)
@@ -221,6 +232,12 @@ def _latent_terms(model: Any, drawn: Sites, copies: int, args: tuple, kwargs: di
 def _weight(sites: Sites) -> float:
     check_masks(sites)
     scales = {name: site["scale"] for name, site in sites.items()}
+    for name, scale in scales.items():
+        if isinstance(scale, Tensor) and scale.numel() > 1:
+            raise InvalidPairError(
+                f"AnalyticKL_ELBO: draw {name!r} is scaled item by item; the KL of the whole has "
+                "one weight, so give all latent draws the same scale, or use Trace_ELBO"
+            )
     name, weight = next(iter(scales.items()))
     for other, scale in scales.items():
         if scale != weight:
@@ -239,6 +256,9 @@ def _entropy(normals: Normals) -> Tensor:
 
 
 def _weighted_entropy(drawn: Sites, normals: Normals) -> Tensor:
-    entropies = _entropy(normals)
-    scales = [drawn[name]["scale"] for name in normals]
-    return sum((s * e for s, e in zip(scales, entropies, strict=True)), start=torch.tensor(0.0))
+    total = torch.tensor(0.0)
+    for name, (_, scale) in normals.items():
+        entries, site = 0.5 * (1 + math.log(2 * math.pi)) + scale.log(), drawn[name]
+        # the weight may be that of each entry of a plate
+        total = total + (site["scale"] * sum_rightmost(entries, site["fn"].event_dim)).sum()
+    return total

@@ -5,6 +5,9 @@ from functools import partial
 from typing import TypeVar
 
 import pyro
+import torch
+from pyro import poutine
+from pyro.nn import PyroModule
 from torch import Tensor
 
 from .closed_forms import closed_form
@@ -73,6 +76,14 @@ class PriorReader:
                 return self.prior(num_frames) if whole is None else pyro.sample("h", whole)
 
         return sample
+
+    def register(self, num_frames: int) -> None:
+        """Have Pyro hear of the parameters of a prior that is drawn as the one site `h`."""
+        own_sites = self.layout(num_frames) is self._layouts[num_frames]
+        if isinstance(self.prior, PyroModule) and not own_sites:
+            parameters = poutine.block(hide_fn=lambda message: message["type"] != "param")
+            with torch.random.fork_rng(devices=[]), parameters:
+                self.prior(num_frames)
 
     def form(self, num_frames: int) -> GaussianForm:
         """p(h) in closed form.

@@ -54,6 +54,7 @@ def trace_prior(
     # a PyroModule's parameters are its own, though they pass as pyro.param statements too
     store = module_local(prior) if isinstance(prior, PyroModule) else _NoStore()
     with ExitStack() as stack:
+        stack.enter_context(_marks_kept())
         stack.enter_context(poutine.block())
         tracer = stack.enter_context(poutine.trace())
         stack.enter_context(store)
@@ -62,6 +63,18 @@ def trace_prior(
             stack.enter_context(pyro.plate(CLIPS, clips[0], dim=clips[1]))
         h = prior(num_frames)
     return h, tracer.trace
+
+
+@contextmanager
+def _marks_kept() -> Iterator[None]:
+    """Keep what Pyro's store writes on its parameters, and a context of their own takes off."""
+    held = list(pyro.get_param_store()._params.values())
+    marks = {each: each.unconstrained for each in held if hasattr(each, "unconstrained")}
+    try:
+        yield
+    finally:
+        for each, mark in marks.items():
+            each.unconstrained = mark
 
 
 def sample_sites(trace: poutine.Trace) -> list[Any]:

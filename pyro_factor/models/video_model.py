@@ -47,6 +47,8 @@ class VideoModel(Registering):
         check_videos(videos, self.images)
         num_videos, num_frames = videos.shape[:2]
         sample = self.reader.sampler(num_frames, like=self.like)
+        if self.registers:
+            self.reader.register(num_frames)
         with self.reader.clips(num_videos, num_frames):
             with poutine.scale(scale=self.beta):
                 h = sample()

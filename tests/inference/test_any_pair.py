@@ -306,3 +306,84 @@ def test_entries_of_a_plate_that_a_later_draw_couples_are_refused(tight):
     guide = NormalGuide({"steps": (3,), "place": (3,)}, {"steps": ("time", 3, None)})
     with pytest.raises(InvalidPairError, match="'steps' under a plate are not independent"):
         AnalyticKL_ELBO().loss(model, guide)
+
+
+def test_coupled_entries_are_seen_where_there_are_several():
+    def model(size):
+        with pyro.plate("n", size):
+            z = pyro.sample("z", dist.Normal(0.0, 1.0))
+        pyro.sample("s", dist.Normal(z.sum(), 1.0))
+
+    def guide(size):
+        with pyro.plate("n", size):
+            pyro.sample("z", dist.Normal(0.5, 0.5))
+        pyro.sample("s", dist.Normal(0.0, 1.0))
+
+    elbo = AnalyticKL_ELBO()
+    elbo.loss(model, guide, 1)
+    with pytest.raises(InvalidPairError, match="entries of draw 'z' under a plate"):
+        elbo.loss(model, guide, 3)
+
+
+LIKELIHOODS = {
+    "volatility": lambda z: dist.Normal(0.0, z.exp()),
+    "gamma": lambda z: dist.Gamma(2.0, z.exp()),
+    "beta": lambda z: dist.Beta(z.exp(), 1.0),
+}
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_a_likelihood_may_have_a_positive_parameter(name):
+    x = 0.1 + 0.8 * torch.rand(5)
+
+    def model():
+        z = pyro.sample("z", dist.Normal(0.0, 1.0))
+        with pyro.plate("n", 5):
+            pyro.sample("x", LIKELIHOODS[name](z), obs=x)
+
+    def guide():
+        pyro.sample("z", dist.Normal(0.1, 0.001))
+
+    # a guide so narrow leaves one value of z: log p(x | 0.1) - KL
+    at = LIKELIHOODS[name](torch.tensor(0.1)).log_prob(x).sum()
+    kl = torch.distributions.kl_divergence(dist.Normal(0.1, 0.001), dist.Normal(0.0, 1.0))
+    found = AnalyticKL_ELBO(num_particles=10).loss(model, guide)
+    assert found == pytest.approx(float(kl - at), abs=0.02)
+
+
+def test_networks_in_double_precision_under_floats_by_default():
+    net, x = nn.Linear(2, 3).double(), torch.randn(5, 3).double()
+    zero = torch.zeros(2).double()
+
+    def model():
+        with pyro.plate("n", 5):
+            z = pyro.sample("z", dist.Normal(zero, 1.0).to_event(1))
+            pyro.sample("x", dist.Normal(net(z), 1.0).to_event(1), obs=x)
+
+    def guide():
+        with pyro.plate("n", 5):
+            pyro.sample("z", dist.Normal(zero, 0.001).to_event(1))
+
+    kl = 10 * torch.distributions.kl_divergence(dist.Normal(0.0, 0.001), dist.Normal(0.0, 1.0))
+    expected = kl - dist.Normal(net(zero), 1.0).log_prob(x).sum()
+    with torch.no_grad():
+        assert AnalyticKL_ELBO().loss(model, guide) == pytest.approx(float(expected), rel=1e-3)
+
+
+def test_items_may_have_weights_of_their_own():
+    x, w = torch.randn(5), torch.tensor([1.0, 2.0, 3.0, 1.0, 1.0])
+    q, p = dist.Normal(0.1, 0.001), dist.Normal(0.0, 1.0)
+
+    def model():
+        with pyro.plate("n", 5), poutine.scale(scale=w):
+            z = pyro.sample("z", p)
+            pyro.sample("x", dist.Normal(z, 1.0), obs=x)
+
+    def guide():
+        with pyro.plate("n", 5), poutine.scale(scale=w):
+            pyro.sample("z", q)
+
+    kl = torch.distributions.kl_divergence(q, p)
+    expected = (w * (kl - dist.Normal(0.1, 1.0).log_prob(x))).sum()
+    assert AnalyticKL_ELBO().loss(model, guide) == pytest.approx(float(expected), rel=1e-3)
+    assert AnalyticKL_ELBO().terms(model, guide)["entropy"].shape == ()

@@ -10,7 +10,7 @@ import pytest
 import torch
 from pyro import poutine
 from pyro.infer import MCMC, NUTS, SVI, Predictive, Trace_ELBO, TraceMeanField_ELBO
-from pyro.nn import PyroModule
+from pyro.nn import PyroModule, PyroParam
 from torch import nn
 
 from pyro_factor import (
@@ -118,6 +118,48 @@ def test_svi_trains_the_pair(videos):
     losses = [svi.step(videos) for _ in range(30)]
     assert sum(losses[-5:]) < sum(losses[:5])
     assert all((a != b).any() for a, b in zip(before, vae.parameters(), strict=True))
+
+
+class Spread(PyroModule):
+    """A prior with a parameter, whose draw is h itself or h in other units."""
+
+    def __init__(self, direct):
+        super().__init__()
+        self.spread = PyroParam(torch.tensor(1.0), dist.constraints.positive)
+        self.direct = direct
+
+    def forward(self, num_frames):
+        scale = self.spread if self.direct else 1.0
+        h = pyro.sample("e", dist.Normal(torch.zeros(num_frames, 2), scale).to_event(2))
+        return h if self.direct else self.spread * h
+
+
+@pytest.mark.parametrize("elbo", [AnalyticKL_ELBO, Trace_ELBO])
+@pytest.mark.parametrize(
+    ("prior", "guide"),
+    [
+        (lambda: Spread(True), "independent"),
+        (lambda: Spread(False), "independent"),
+        (lambda: Spread(False), "smoothing"),
+        (gallery.LearnedFactored, "smoothing"),
+    ],
+)
+def test_svi_trains_the_parameters_of_a_prior(prior, guide, elbo, videos):
+    pyro.clear_param_store()
+    vae = small(prior(), guide=guide)
+    before = [p.clone() for p in vae.prior.parameters()]
+    svi = SVI(vae.model, vae.guide, pyro.optim.Adam({"lr": 0.01}), elbo())
+    for _ in range(2):
+        svi.step(videos)
+    assert all((a != b).any() for a, b in zip(before, vae.prior.parameters(), strict=True))
+    pyro.clear_param_store()
+
+
+def test_weights_of_items_are_refused_by_name(videos):
+    vae = small()
+    weighed = poutine.scale(scale=torch.tensor([1.0, 2.0, 3.0]))
+    with weighed, pytest.raises(InvalidPairError, match="is scaled item by item"):
+        AnalyticKL_ELBO().loss(vae.model, vae.guide, videos)
 
 
 def test_predictive_takes_the_pair(videos):
