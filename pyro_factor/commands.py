@@ -42,6 +42,7 @@ class Evaluate:
         """Run the command."""
         both = self.kept and self.images
         require(not both, "--images", True, "with --kept nothing is decoded; leave out one of them")
+        require(self.frames is None or self.frames >= 1, "--frames", self.frames, "give 1 or more")
         if self.kept:
             self._through_training()
             return
@@ -76,7 +77,10 @@ class Evaluate:
             device=self.device,
         )
         Console().print(tables(curve.moments_listings(moments)))
-        print(save(curve.moments_figure(moments), self.run / "figures" / "kept.png"))
+        name = curve.kept_scores_path(self.run, self.split, self.frames).stem
+        clips = f"{self.split} clips" + (f" of {self.frames} frames" if self.frames else "")
+        drawn = curve.moments_figure(moments, clips)
+        print(save(drawn, self.run / "figures" / f"{name}.png"))
 
 
 @dataclass(frozen=True, kw_only=True)

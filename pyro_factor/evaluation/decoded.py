@@ -15,7 +15,7 @@ from ..track import tracking
 from .evaluate import scores_file
 from .gather import TEST_STREAM, evaluating, stream
 from .judge import ITERATIONS, train_judge
-from .reconstruction import Likeness, likeness
+from .reconstruction import WINDOW, Likeness, likeness
 from .swaps import Verdict, measure_swaps
 from .tables import Listing
 from .unseen_frames import REAL, measure_unseen
@@ -105,6 +105,9 @@ def measure_decoded(
     vae, frames = run.vae, run.vae.num_frames if num_frames is None else num_frames
     require(clips >= 2 and clips % 2 == 0, "clips", clips, "give an even number, 2 or more")
     require(frames >= 1, "num_frames", frames, "give 1 or more")
+    height, width = vae.image_shape[1:]
+    advice = f"likeness is judged in windows of {WINDOW} pixels; train on frames as large"
+    require(min(height, width) >= WINDOW, "image_shape", tuple(vae.image_shape), advice)
     with tracking(progress) as track, evaluating(vae, seed) as device:
         given = {"iterations": iterations, "seed": seed, "device": device, "track": track}
         real, test = run.data.replace(num_frames=frames).scoring(split)

@@ -105,6 +105,7 @@ def evaluate(
         seed=seed,
         own_split=own is not None,
         other_data=other_data(run),
+        iteration=run.iteration,
         **found,
         elbo=sum(test.terms.values()),
         terms=test.terms,

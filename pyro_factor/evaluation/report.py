@@ -56,6 +56,12 @@ class Record:
     rows: list[dict[str, Any]]
     scores: Scores | None
 
+    @property
+    def stale(self) -> bool:
+        """Whether the scores are of an earlier iteration than the last."""
+        at = None if self.scores is None else self.scores.iteration
+        return at is not None and bool(self.rows) and at < self.rows[-1]["iteration"]
+
 
 def write_report(
     folders: Sequence[str | Path], output: str | Path | None = None, *, title: str | None = None
@@ -79,7 +85,7 @@ def write_report(
     require(bool(given), "runs", given, "name a run folder or more")
     twice = len({folder.resolve() for folder in given}) < len(given)
     require(not twice, "runs", [str(folder) for folder in given], "name each run once")
-    records = [_read(folder) for folder in given]
+    records = [_read(*each) for each in zip(given, _names(given), strict=True)]
     path = Path(output) if output else (given[0] if len(given) == 1 else Path()) / "report.html"
     page = _render(records, title or " and ".join(record.name for record in records))
     with atomic(path) as temporary:
@@ -123,7 +129,9 @@ def _marked(name: str, records: Sequence[Record]) -> list[str]:
     read, digits = MEASURES[name]
     values = [read(record.scores) if record.scores else None for record in records]
     known = [value for value in values if value is not None]
-    stars = {max(known)} if len(known) > 1 else set()
+    frames = {record.scores.num_frames for record in records if record.scores}
+    # nats of a frame aren't held against those of a clip, nor clips of some frames against others'
+    stars = {max(known)} if len(known) > 1 and len(frames) == 1 else set()
     return [
         "" if value is None else f"{value:.{digits}f}{' ★' if value in stars else ''}"
         for value in values
@@ -137,13 +145,28 @@ def _described(record: Record) -> tuple[str, ...]:
     return (record.name, model.prior, f"{model.beta:g}", features, iterations)
 
 
-def _read(folder: Path) -> Record:
+def _names(folders: Sequence[Path]) -> list[str]:
+    """What to call each: its folder's name, with as much of the path before it as it takes."""
+    paths, depth = [folder.resolve() for folder in folders], 1
+    while True:
+        names = ["/".join(path.parts[-depth:]) for path in paths]
+        if len(set(names)) == len(names):
+            return names
+        depth += 1
+
+
+def _read(folder: Path, name: str) -> Record:
     if not config_path(folder).exists():
         raise InputError(f"runs: got {str(folder)!r}; it holds no config.json; name a run folder")
-    path = find_scores(folder)
-    scores = None if path is None else Scores.read(path)
-    rows = read_rows(metrics_path(folder))
-    return Record(folder.resolve().name, folder, read_config(config_path(folder)), rows, scores)
+    config, path = read_config(config_path(folder)), _scores_path(folder)
+    scores = Scores.read(path) if path.exists() else None
+    return Record(name, folder, config, read_rows(metrics_path(folder)), scores)
+
+
+def _scores_path(folder: Path) -> Path:
+    """Its scores: for a model of single frames, those of clips."""
+    single = read_config(config_path(folder)).data.num_frames == 1
+    return find_scores(folder, own_first=not single) or scores_path(folder)
 
 
 def _render(records: Sequence[Record], title: str) -> str:
@@ -185,6 +208,9 @@ def _section(record: Record) -> dict[str, Any]:
     folder, missing = record.folder, []
     if record.scores is None:
         missing.append(f"No scores yet: pyro-factor evaluate {folder}")
+    elif record.stale:
+        told = f"The scores are of iteration {record.scores.iteration:,}"
+        missing.append(f"{told}, and the training went on: pyro-factor evaluate {folder}")
     images = _images(folder / "figures")
     if not images:
         missing.append(f"No figures yet: pyro-factor figures {folder}")
@@ -199,7 +225,7 @@ def _section(record: Record) -> dict[str, Any]:
 
 def _listings(record: Record) -> list[Listing]:
     found = score_listings(record.scores) if record.scores else []
-    decoded = decoded_path(find_scores(record.folder) or scores_path(record.folder))
+    decoded = decoded_path(_scores_path(record.folder))
     if decoded.exists():
         found += decoded_listings(Decoded.read(decoded))
     return found

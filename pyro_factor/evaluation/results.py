@@ -58,7 +58,8 @@ class Scores:
     at β = 1, the sum of `terms`, averaged over the evaluated clips. `metrics` are those of today
     (see `measure_disentanglement`), None where the codes or the clips are too few for them.
 
-    `other_data` names the folder of clips that are other data than the model was trained on.
+    `other_data` names the folder of clips that are other data than the model was trained on, and
+    `iteration` the one whose weights were scored, None in earlier versions.
 
     `task` names what `linear` and `rbf` were asked (see `tasks`), `beside` holds what they say of
     the other tasks. Clips with one kind of label have `single_label` instead, and clips without
@@ -74,6 +75,7 @@ class Scores:
     elbo: Nats
     terms: dict[str, Nats]
     other_data: str | None = None
+    iteration: Annotated[int, Field(ge=0)] | None = None
     split: Split | None = None
     linear: Judgement | None = None
     rbf: Judgement | None = None

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from ..config import read_config
 from ..errors import require
 from ..files import atomic
 from ..inference.hardware import choose_device
-from ..inference.runs import Run, kept_iterations, load_run
+from ..inference.runs import Run, config_path, kept_iterations, load_run
 from ..inference.warm_up import factor_kl
 from ..models import SmoothingGuide, VideoVAE
 from .evaluate import evaluate
 from .gather import TEST_STREAM, batches, evaluating, gather, stream
-from .results import Judgement
+from .results import Judgement, scores_path
 from .style import look, styled
 from .tables import ACCURACIES, CLASSIFIERS, Listing
 
@@ -78,12 +79,14 @@ def through_training(
         progress: Whether to show progress.
 
     Returns:
-        A moment for each iteration, also written to the run folder: kept.json.
+        A moment for each iteration, also written to the run folder: kept.json, or by a name that
+        says the split and the frames, as those of scores do.
 
     Raises:
         InputError: No weights were kept, or what `evaluate` raises.
     """
     folder = Path(folder)
+    read_config(config_path(folder))  # there is a run
     kept = kept_iterations(folder)
     require(bool(kept), "folder", str(folder), "it kept no weights; train with keep")
     last = load_run(folder, data_root=data_root)
@@ -94,15 +97,17 @@ def through_training(
     for run in runs:
         run.vae.to(choose_device(device))
     moments = [_moment(run, options, progress) for run in runs]
-    with atomic(kept_scores_path(folder)) as temporary:
+    with atomic(kept_scores_path(folder, split, num_frames)) as temporary:
         lines = json.dumps([asdict(moment) for moment in moments], indent=2)
         temporary.write_text(lines + "\n", encoding="utf-8")
     return moments
 
 
-def kept_scores_path(folder: Path) -> Path:
-    """Where the scores through a training lie."""
-    return folder / "kept.json"
+def kept_scores_path(folder: Path, split: str = "test", num_frames: int | None = None) -> Path:
+    """Where the scores through a training lie: kept.json, or kept-validation-32-frames.json."""
+    unusual = None if num_frames == read_config(config_path(folder)).data.num_frames else num_frames
+    path = scores_path(folder, data_split=split, num_frames=unusual)
+    return path.with_name(path.name.replace("scores", "kept", 1))
 
 
 def factor_nats(vae: VideoVAE, videos: Tensor) -> dict[str, Tensor]:
@@ -183,10 +188,11 @@ def _codes(moments: Sequence[Moment]) -> Listing:
 
 
 @styled
-def moments_figure(moments: Sequence[Moment]) -> "matplotlib.figure.Figure":
+def moments_figure(moments: Sequence[Moment], of: str = "") -> "matplotlib.figure.Figure":
     """Accuracies and D-score (RBF SVM), the nats of each factor and its spread, by iteration.
 
-    Clips without labels have no accuracies, and some priors no such nats: the figure has the rest.
+    The title says which clips they are `of`, such as "validation clips". Clips without labels have
+    no accuracies, and some priors no such nats: the figure has the rest.
     """
     from matplotlib.figure import Figure
 
@@ -203,7 +209,7 @@ def moments_figure(moments: Sequence[Moment]) -> "matplotlib.figure.Figure":
         axes.set(title=title, xlabel="iteration")
         axes.set_ylim(bottom=0)
         axes.legend(fontsize=7)
-    fig.suptitle("Scores through the training")
+    fig.suptitle("Scores through the training" + (f", {of}" if of else ""))
     return fig
 
 

@@ -96,6 +96,9 @@ def _check(folder: Path, config: Config, checkpoint: Checkpoint) -> None:
     require(done >= planned, "run", str(folder), advice)
     advice = f"it has no scores; pyro-factor evaluate {folder}"
     require(scores_path(folder).exists(), "run", str(folder), advice)
+    scored = Scores.read(scores_path(folder)).iteration
+    advice = f"its scores are of iteration {scored}; pyro-factor evaluate {folder}"
+    require(scored in {None, done}, "run", str(folder), advice)
     advice = f"release models of data that anyone can get: {', '.join(SOURCES)}"
     source, root = config.data.source, config.data.root
     require(source in SOURCES and (source != "chairs" or root is None), "data", source, advice)

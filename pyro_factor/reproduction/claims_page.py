@@ -7,7 +7,7 @@ from .claims import CLAIMS, Claim, Finding, Numbers, ours, papers
 from .ledger import Row
 from .paper import ACCURACY, BEYOND, Cell, Column
 from .schedules import SCHEDULES
-from .tables import CLASSIFIERS, markdown
+from .tables import CLASSIFIERS, in_tables, markdown
 
 VERDICTS = {True: "yes", False: "no", None: "not yet known"}
 LEFT_ALONE = 0.95  # of what is seen in decoded clips of which no part moves
@@ -26,7 +26,7 @@ glides to another clip's, of what it tells when none does. Holds from {LEFT_ALON
 
 def render_claims(rows: Sequence[Row]) -> str:
     """The page as markdown, readable as text."""
-    tabled = [row for row in rows if SCHEDULES[row.schedule].in_tables]
+    tabled = in_tables(rows)
     return "\n".join(
         [
             HEAD,

@@ -25,9 +25,12 @@ def versions() -> dict[str, str | None]:
 
 
 def commit() -> str | None:
-    """The commit of the package's checkout, "-dirty" added if its files differ from it."""
+    """The commit of the package's checkout, "-dirty" added if its files differ from it.
+
+    None where the package is in no checkout of its own, but installed within somebody's project.
+    """
     head = _git("rev-parse", "HEAD")
-    if head is None:
+    if head is None or not _git("ls-files", "--", "__init__.py"):
         return None
     return head + ("-dirty" if _git("status", "--porcelain", "--", ".") else "")
 

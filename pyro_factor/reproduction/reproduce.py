@@ -92,7 +92,7 @@ def chosen(only: Sequence[str], seeds: Sequence[int]) -> list[Cell]:
     require(len(seeds) > 0, "seeds", tuple(seeds), "give one or more")
     for seed in seeds:
         check_seed(seed, "seeds")
-    every = every_cell(tuple(seeds))
+    every = every_cell(tuple(dict.fromkeys(seeds)))
     for pattern in only:
         known = any(_fits(cell, pattern) for cell in every)
         require(known, "only", pattern, f"no cell has such a name; one is {every[0].name}")

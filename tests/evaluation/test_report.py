@@ -90,6 +90,36 @@ def test_runs_side_by_side_and_what_one_lacks(folder, tmp_path):
     assert any(word.endswith("★") for word in page.words)
 
 
+def test_runs_of_one_name_are_told_apart_by_their_folders(folder, tmp_path):
+    for name in "xy":
+        shutil.copytree(folder, tmp_path / name / "run")
+    folders = [tmp_path / name / "run" for name in "xy"]
+    page = Page(write_report(folders, tmp_path / "page.html").read_text())
+    assert {"x/run", "y/run"} <= set(page.words)
+
+
+def changed(folder, copy, **scores):
+    shutil.copytree(folder, copy)
+    path = scores_path(copy)
+    path.write_text(json.dumps(json.loads(path.read_text()) | scores))
+    return copy
+
+
+def test_scores_of_an_earlier_iteration_are_said_to_be(folder, tmp_path):
+    def words(iteration):
+        copy = changed(folder, tmp_path / str(iteration), iteration=iteration)
+        return Page(write_report([copy]).read_text()).words
+
+    assert any(word.startswith("The scores are of iteration 4") for word in words(4))
+    assert not any(word.startswith("The scores are of iteration") for word in words(10))
+
+
+def test_scores_of_clips_of_other_lengths_are_not_compared(folder, tmp_path):
+    other = changed(folder, tmp_path / "other", num_frames=2)
+    page = Page(write_report([folder, other], tmp_path / "page.html").read_text())
+    assert not any(word.endswith("★") for word in page.words)
+
+
 def test_the_command_names_the_page(folder, capsys, tmp_path):
     assert command("report", folder, "--output", tmp_path / "page.html", "--title", "A & B") == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "page.html")

@@ -93,6 +93,20 @@ def test_the_command_prints_the_tables_and_draws_the_figure(folder, capsys):
     assert (folder / "figures" / "kept.png").stat().st_size > 10_000
 
 
+def test_other_clips_have_their_own_files(folder, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(folder, copy)
+    assert command("evaluate", copy, "--kept", "--clips", 100, "--split", "validation") == 0
+    through_training(copy, **FEW | {"num_frames": 2})
+    names = {path.name for path in [*copy.glob("kept*.json"), *copy.glob("figures/kept*")]}
+    assert {"kept-validation.json", "kept-validation.png", "kept-2-frames.json"} <= names
+
+
+def test_a_folder_without_a_run_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"config\.json"):
+        through_training(tmp_path / "none")
+
+
 def test_a_run_that_kept_nothing_is_refused(tmp_path):
     small_run(tmp_path, small_vae(), 1)
     with pytest.raises(InputError, match="it kept no weights; train with keep"):

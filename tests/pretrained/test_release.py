@@ -142,9 +142,15 @@ def unscored(run):
     (run / "scores.json").unlink()
 
 
+def scored_earlier(run):
+    path = run / "scores.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"iteration": 3}))
+
+
 BAD = {
     "path": ("../small", None, "name: got '../small'; give words"),
     "empty": ("", None, "name: got ''; give words"),
+    "stale scores": (NAME, scored_earlier, "its scores are of iteration 3; pyro-factor evaluate"),
     "no scores": (NAME, unscored, "it has no scores; pyro-factor evaluate"),
 }
 
@@ -163,7 +169,7 @@ def test_what_can_not_be_released_is_refused(released, case):
 def test_data_that_others_lack_are_refused(released, tmp_path):
     np.save(tmp_path / "clips.npy", np.random.default_rng(0).random((40, FRAMES, SIZE, SIZE)))
     data = VideoClips(str(tmp_path), num_frames=FRAMES, image_size=SIZE)
-    run = small_run(tmp_path / "mine", small_vae(), 1, data=data)
+    run = small_run(tmp_path / "mine", small_vae(), 20, data=data)
     shutil.copy(released / "run/scores.json", run.folder)
     with pytest.raises(
         InputError, match=r"data: got 'clips'; .* anyone can get: embedded, mnist, "
@@ -176,7 +182,7 @@ def only_python(num_frames):
 
 
 def test_a_prior_that_others_lack_and_an_absent_ledger_are_refused(released, tmp_path):
-    run = small_run(tmp_path / "mine", small_vae(only_python), 1)
+    run = small_run(tmp_path / "mine", small_vae(only_python), 20)
     shutil.copy(released / "run/scores.json", run.folder)
     with pytest.raises(InputError, match="a model whose prior has a name"):
         release(run.folder, "mine", ledger=released / "ledger.jsonl")

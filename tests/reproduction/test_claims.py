@@ -121,3 +121,9 @@ def test_a_schedule_stands_beside_the_claims_of_which_it_has_numbers_to_compare(
     assert "recipe" not in mnist
     assert "recipe, RBF SVM" in chairs
     assert "short" not in chairs
+
+
+def test_rows_of_a_schedule_that_this_version_does_not_know_are_left_out():
+    rows = [row(cell) for cell in PAIR]
+    unknown = [row(cell, "of another version") for cell in PAIR]
+    assert render_claims(rows + unknown) == render_claims(rows)

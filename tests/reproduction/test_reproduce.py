@@ -114,6 +114,7 @@ def test_a_process_that_dies_is_told_of():
     [
         ("mnist-slow-2-beta1", (0,), [SLOW]),
         ("mnist-slow-2-beta1", (2, 5), [replace(SLOW, seed=2), replace(SLOW, seed=5)]),
+        ("mnist-slow-2-beta1", (0, 0), [SLOW]),
         ("mnist-slow-2-beta1-seed5", (2, 5), [replace(SLOW, seed=5)]),
         ("mnist-factored-?+?-beta1", (0,), [CELL, replace(CELL, features=8)]),
     ],
