@@ -9,7 +9,7 @@ quickstart: $(VENV)/installed
 	$(BIN)/pyro-factor quickstart
 
 test: $(VENV)/installed-test lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -1,6 +1,11 @@
 """Shapes in signatures are enforced: jaxtyping checks them wherever a test calls."""
 
-from jaxtyping import config, install_import_hook
+import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # programs of two threads would be in the way
+
+from jaxtyping import config, install_import_hook  # noqa: E402
 
 hook = install_import_hook("pyro_factor", "beartype.beartype")
 

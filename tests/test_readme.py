@@ -131,7 +131,7 @@ def test_make_targets_run_what_they_should(target):
     command = ["make", "--no-print-directory", "--dry-run", "--always-make", target]
     shown = subprocess.run(command, cwd=README.parent, check=True, capture_output=True, text=True)
     assert "pip install" in shown.stdout
-    last = {"quickstart": "pyro-factor quickstart", "test": "pytest"}[target]
+    last = {"quickstart": "pyro-factor quickstart", "test": "pytest -n 2 --dist loadfile"}[target]
     assert shown.stdout.strip().endswith(last)
 
 
