@@ -5,7 +5,7 @@ import os
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # programs of two threads would be in the way
 
-from jaxtyping import config, install_import_hook  # noqa: E402
+from jaxtyping import config, install_import_hook
 
 hook = install_import_hook("pyro_factor", "beartype.beartype")
 
