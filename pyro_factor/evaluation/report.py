@@ -158,15 +158,15 @@ def _names(folders: Sequence[Path]) -> list[str]:
 def _read(folder: Path, name: str) -> Record:
     if not config_path(folder).exists():
         raise InputError(f"runs: got {str(folder)!r}; it holds no config.json; name a run folder")
-    config, path = read_config(config_path(folder)), _scores_path(folder)
+    config = read_config(config_path(folder))
+    path = _scores_path(folder, config)
     scores = Scores.read(path) if path.exists() else None
     return Record(name, folder, config, read_rows(metrics_path(folder)), scores)
 
 
-def _scores_path(folder: Path) -> Path:
+def _scores_path(folder: Path, config: Config) -> Path:
     """Its scores: for a model of single frames, those of clips."""
-    single = read_config(config_path(folder)).data.num_frames == 1
-    return find_scores(folder, own_first=not single) or scores_path(folder)
+    return find_scores(folder, own_first=config.data.num_frames > 1) or scores_path(folder)
 
 
 def _render(records: Sequence[Record], title: str) -> str:
@@ -225,7 +225,7 @@ def _section(record: Record) -> dict[str, Any]:
 
 def _listings(record: Record) -> list[Listing]:
     found = score_listings(record.scores) if record.scores else []
-    decoded = decoded_path(_scores_path(record.folder))
+    decoded = decoded_path(_scores_path(record.folder, record.config))
     if decoded.exists():
         found += decoded_listings(Decoded.read(decoded))
     return found

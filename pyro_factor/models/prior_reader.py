@@ -68,8 +68,7 @@ class PriorReader:
 
         Ask for it outside the plate over clips, where the form is read, and call it inside.
         """
-        own_sites = self.layout(num_frames) is self._layouts[num_frames]
-        whole = None if own_sites else self.form(num_frames).distribution(like)
+        whole = None if self._own_sites(num_frames) else self.form(num_frames).distribution(like)
 
         def sample() -> Tensor:
             with plain_numbers(like.dtype, like.device):
@@ -79,8 +78,7 @@ class PriorReader:
 
     def register(self, num_frames: int) -> None:
         """Have Pyro hear of the parameters of a prior that is drawn as the one site `h`."""
-        own_sites = self.layout(num_frames) is self._layouts[num_frames]
-        if isinstance(self.prior, PyroModule) and not own_sites:
+        if isinstance(self.prior, PyroModule) and not self._own_sites(num_frames):
             parameters = poutine.block(hide_fn=lambda message: message["type"] != "param")
             with torch.random.fork_rng(devices=[]), parameters:
                 self.prior(num_frames)
@@ -116,6 +114,10 @@ class PriorReader:
         if terms is not None:
             return terms(loc, scale)
         return {"prior": self.form(loc.shape[-2]).expected_log_prob(loc, scale)}
+
+    def _own_sites(self, num_frames: int) -> bool:
+        """Whether the pair has the prior's own sites, and not the one site `h`."""
+        return self.layout(num_frames) is self._layouts[num_frames]
 
     def _form(self, num_frames: int, joint: Joint) -> GaussianForm:
         form, self._readers[num_frames] = marginal_form(joint, self._readers.get(num_frames))

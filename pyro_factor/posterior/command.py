@@ -52,17 +52,15 @@ class Posterior:
         from ..errors import require
         from ..inference.hardware import choose_device
         from ..inference.runs import load_run
-        from .groups import CHAINS
         from .importance import LEAST
+        from .inference_data import check_sizes
         from .nuts import Settings
 
         # before minutes of drawing
         require(self.simulated >= 2, "simulated", self.simulated, "give 2 or more")
         require(self.nuts >= 0, "nuts", self.nuts, "give 0 or more")
         require(self.weights >= LEAST, "weights", self.weights, f"give {LEAST} or more")
-        for name in ("samples", "images"):
-            number, advice = getattr(self, name), f"give a positive multiple of {CHAINS}"
-            require(number > 0 and number % CHAINS == 0, name, number, advice)
+        check_sizes(self.samples, self.images, ("samples", "images"))
         settings = Settings(self.chains, self.warmup, self.draws, seed=self.seed)
         run = load_run(self.run, data_root=self.data_root)
         run.vae.to(choose_device(self.device))

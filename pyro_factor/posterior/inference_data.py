@@ -200,13 +200,18 @@ def dataset(group: Group, attributes: Mapping[str, Any]) -> Any:
     return xarray.Dataset(group, coordinates, attributes)
 
 
-def check_sizes(num_samples: int, num_images: int) -> Sizes:
-    """Raise `InputError` unless draws make four chains, and images are some of them."""
-    for name, number in (("num_samples", num_samples), ("num_images", num_images)):
+def check_sizes(
+    num_samples: int, num_images: int, names: tuple[str, str] = ("num_samples", "num_images")
+) -> Sizes:
+    """Raise `InputError` unless draws make four chains, and images are some of them.
+
+    `names` are those that the user knows the two by.
+    """
+    for name, number in zip(names, (num_samples, num_images), strict=True):
         advice = f"give a positive multiple of {CHAINS}, the number of chains"
         require(number > 0 and number % CHAINS == 0, name, number, advice)
-    advice = "give as many as num_samples, or fewer"
-    require(num_images <= num_samples, "num_images", num_images, advice)
+    advice = f"give as many as {names[0]}, or fewer"
+    require(num_images <= num_samples, names[1], num_images, advice)
     return Sizes(num_samples, num_images)
 
 

@@ -145,14 +145,12 @@ class Spread(PyroModule):
     ],
 )
 def test_svi_trains_the_parameters_of_a_prior(prior, guide, elbo, videos):
-    pyro.clear_param_store()
     vae = small(prior(), guide=guide)
     before = [p.clone() for p in vae.prior.parameters()]
     svi = SVI(vae.model, vae.guide, pyro.optim.Adam({"lr": 0.01}), elbo())
     for _ in range(2):
         svi.step(videos)
     assert all((a != b).any() for a, b in zip(before, vae.prior.parameters(), strict=True))
-    pyro.clear_param_store()
 
 
 def test_weights_of_items_are_refused_by_name(videos):
