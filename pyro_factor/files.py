@@ -66,7 +66,8 @@ def locked(folder: Path, patience: float = 0.0, parts: Sequence[str] = ()) -> It
     """Be the only process that writes to a folder, which is made if it is absent.
 
     The lock is the operating system's: it ends with the process, however that ends. What a killed
-    writer left half-written is cleared away.
+    writer left half-written is cleared away; what another process writes there without the lock is
+    left to it.
 
     Args:
         folder: The folder.
@@ -93,7 +94,20 @@ def locked(folder: Path, patience: float = 0.0, parts: Sequence[str] = ()) -> It
         with explained(folder):
             for place in (folder, *(folder / part for part in parts)):
                 for left in place.glob(f".*.{TEMPORARY}"):
-                    left.unlink(missing_ok=True)
+                    if not _runs(left.name.split(".")[-2]):
+                        left.unlink(missing_ok=True)
         yield
     finally:
         lock.release()
+
+
+def _runs(pid: str) -> bool:
+    if os.name == "nt":
+        return False  # asking would signal it
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return True  # another user's
+    except (OSError, OverflowError, ValueError):
+        return False
+    return True

@@ -229,14 +229,24 @@ def test_a_lock_and_what_is_half_written_end_with_the_process(tmp_path):
     finally:
         process.kill()
         process.communicate()
-    (folder / ".other.123.tmp").touch()
-    (folder / "kept.tmp").touch()
+    dead = process.pid
+    for name in (f".other.{dead}.tmp", ".other.9999999999999.tmp", ".some.other.tmp", "kept.tmp"):
+        (folder / name).touch()
     for name in ("own", "another"):
         (folder / name).mkdir()
-        (folder / name / ".half.123.tmp").touch()
+        (folder / name / f".half.{dead}.tmp").touch()
     with locked(folder, parts=["own"]):
         left = {path.relative_to(folder).as_posix() for path in folder.rglob("*.tmp")}
-        assert left == {"kept.tmp", "another/.half.123.tmp"}
+        assert left == {"kept.tmp", f"another/.half.{dead}.tmp"}
+
+
+def test_what_is_written_without_the_lock_is_left_to_its_writer(tmp_path):
+    path = tmp_path / "page.png"
+    with atomic(path) as temporary:
+        temporary.write_text("whole")
+        with locked(tmp_path):
+            pass
+    assert path.read_text() == "whole"
 
 
 def test_a_second_call_is_refused_until_the_first_ends(tmp_path):

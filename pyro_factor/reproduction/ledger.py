@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -73,9 +74,10 @@ class Ledger:
         some other tool cut off at the end is dropped.
 
         Raises:
-            InputError: Another process is writing just now; or a line is not a row.
+            InUse: Another process has been writing for a minute.
+            InputError: A line is not a row.
         """
-        with locked(self.path.parent, PATIENCE):
+        with self.alone():
             held = _read(self.path)
             known = {row.key for row in held}
             new = [row for row in _once(rows) if row.key not in known]
@@ -84,6 +86,14 @@ class Ledger:
                     lines = (json.dumps({"version": VERSION, **asdict(row)}) for row in held + new)
                     temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return len(new)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Be the only process that writes to the ledger or to the pages beside it.
+
+        Raises:
+            InUse: Another process has been writing for a minute.
+        """
+        return locked(self.path.parent, PATIENCE)
 
 
 def _once(rows: Iterable[Row]) -> list[Row]:

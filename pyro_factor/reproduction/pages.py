@@ -11,13 +11,18 @@ from .tables import render
 
 
 def write_tables(ledger: Ledger) -> Path:
-    """Render tables.md and claims.md, and a figure if matplotlib is there, beside the ledger."""
-    rows, path = ledger.rows(), ledger.path.with_name("tables.md")
-    for name, page in (("tables.md", render(rows)), ("claims.md", render_claims(rows))):
-        with atomic(path.with_name(name)) as temporary:
-            temporary.write_text(page, encoding="utf-8")
-    if can_draw():
-        draw(rows, path.with_name("tables.png"))
+    """Render tables.md and claims.md, and a figure if matplotlib is there, beside the ledger.
+
+    One process at a time does, so that the pages hold all rows, whichever of several renders last.
+    """
+    path = ledger.path.with_name("tables.md")
+    with ledger.alone():
+        rows = ledger.rows()
+        for name, page in (("tables.md", render(rows)), ("claims.md", render_claims(rows))):
+            with atomic(path.with_name(name)) as temporary:
+                temporary.write_text(page, encoding="utf-8")
+        if can_draw():
+            draw(rows, path.with_name("tables.png"))
     return path
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from ..errors import TrainingDiverged, check_seed, require
 from ..track import tracking
 from .ledger import Ledger, Row
-from .pages import write_tables
 from .paper import Cell, every_cell
 from .schedules import check_schedule
 from .side_by_side import side_by_side
@@ -75,8 +74,6 @@ def reproduce(
     work = Work(schedule, book, Path(runs), roots, where, until, progress and not several)
     with tracking(progress and several) as track:
         found = list(side_by_side(work, cells, jobs, track) if several else map(work, cells))
-    if several:
-        write_tables(book)  # of two that were rendered at once, the last may lack the other's row
     diverged = [outcome for outcome in found if isinstance(outcome, str)]
     if diverged:
         raise TrainingDiverged("\n".join(diverged))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pyro_factor.config import Config
 from pyro_factor.errors import InputError, InUse
 from pyro_factor.files import locked
+from pyro_factor.reproduction import pages
 from pyro_factor.reproduction.ledger import Ledger
 from pyro_factor.reproduction.schedules import SCHEDULES
 
@@ -66,6 +67,20 @@ def test_a_writer_that_never_ends_is_named(ledger, monkeypatch):
     monkeypatch.setattr("pyro_factor.reproduction.ledger.PATIENCE", 0.1)
     with locked(ledger.path.parent), pytest.raises(InUse, match="another process"):
         ledger.add([row()])
+
+
+def test_no_row_comes_while_the_pages_are_rendered(ledger, monkeypatch):
+    def draw(rows, path):
+        with pytest.raises(InUse, match="another process"):
+            ledger.add([row(CELLS[1])])
+        tried.append(path.name)
+
+    tried = []
+    monkeypatch.setattr("pyro_factor.reproduction.ledger.PATIENCE", 0.1)
+    monkeypatch.setattr(pages, "draw", draw)
+    ledger.add([row(CELLS[0])])
+    pages.write_tables(ledger)
+    assert tried == ["tables.png"]
 
 
 @pytest.mark.parametrize("length", [1, 30, -2])
