@@ -25,7 +25,7 @@ from .program import (
     algebra,
     explained,
     module_local,
-    run_prior,
+    sample_sites,
     trace_prior,
 )
 from .shuffling_guide import ShufflingGuide
@@ -99,10 +99,9 @@ class VideoVAE(nn.Module):
         if isinstance(prior, PyroModule) and not prior._pyro_name:
             # the name it has in the pair, and so in those of its PyroSamples, before it is read
             prior._pyro_set_supermodule("prior", prior._pyro_context)
-        _check_names(prior, num_frames)
+        _check_sites(prior, num_frames)
         reader = PriorReader(prior)
         layout = reader.layout(num_frames)
-        _check_parameters(prior, num_frames)
         reader.check(num_frames)
         GUIDES[guide].check(reader, num_frames)
         self.num_features = layout.num_features
@@ -266,23 +265,17 @@ class VideoVAE(nn.Module):
             return sample()
 
 
-def _check_names(prior: Prior, num_frames: int) -> None:
-    """Raise if a site of the prior, whatever its kind, has a name that the model needs."""
+def _check_sites(prior: Prior, num_frames: int) -> None:
+    """Raise if a site has a name that the model needs, or a parameter that it wouldn't train."""
     with algebra(prior), explained(f"prior: run for {num_frames} frames it failed", "mend it"):
-        _, trace = trace_prior(prior, num_frames)
+        h, trace = trace_prior(prior, num_frames)
+        found = [h, *(site["fn"].log_prob(site["value"]) for site in sample_sites(trace))]
     needed = {OBSERVED: "the clips that it observes", CLIPS: "its plate over clips"}
     for name in needed.keys() & trace.nodes.keys():
         advice = f"the model calls {needed[name]} so; rename the prior's"
         raise InputError(f"prior: it has a site {name!r}; {advice}")
-
-
-def _check_parameters(prior: Prior, num_frames: int) -> None:
-    if isinstance(prior, nn.Module):
-        return
-    with algebra(prior):
-        h, sites = run_prior(prior, num_frames)
-        found = [h, *(site["fn"].log_prob(site["value"]) for site in sites)]
-    if any(tensor.requires_grad for tensor in found):
+    loose = any(isinstance(each, Tensor) and each.requires_grad for each in found)
+    if loose and not isinstance(prior, nn.Module):
         raise InputError(
             "prior: a parameter that a function holds would not be trained with the networks; "
             "write the prior as a PyroModule that holds it"
