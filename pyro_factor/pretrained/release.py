@@ -52,9 +52,8 @@ def release(
     require(bool(NAME.fullmatch(name)), "name", name, "give words of a-z and 0-9 between dashes")
     require(ledger.is_file(), "ledger", str(ledger), "no such file; name a ledger")
     held, checkpoint = read_state(folder)
-    _check(folder, held, checkpoint)
+    scores, config = _checked(folder, held, checkpoint), without_paths(held)
     run = load_run(folder, data_root=data_root)
-    scores, config = Scores.read(scores_path(folder)), without_paths(held)
     weights = {f"weights.{name}": t for name, t in halved(checkpoint.part("weights")).items()}
     rounded = replace(checkpoint, tensors=weights)
     moved = measure_rounding(run, restored_vae(checkpoint_path(folder), config, rounded))
@@ -89,19 +88,20 @@ def _fingerprint(config: dict[str, Any]) -> str:
     return fingerprint(Config.model_validate_json(json.dumps(config)))
 
 
-def _check(folder: Path, config: Config, checkpoint: Checkpoint) -> None:
-    """Raise unless a run is finished, evaluated, and can be made again by others."""
+def _checked(folder: Path, config: Config, checkpoint: Checkpoint) -> Scores:
+    """The scores of a run that is finished, evaluated, and can be made again by others."""
     done, planned = checkpoint.iteration, config.training.iterations
     advice = f"{done} of {planned} iterations are done; train it to its end (resume)"
     require(done >= planned, "run", str(folder), advice)
     advice = f"it has no scores; pyro-factor evaluate {folder}"
     require(scores_path(folder).exists(), "run", str(folder), advice)
-    scored = Scores.read(scores_path(folder)).iteration
-    advice = f"its scores are of iteration {scored}; pyro-factor evaluate {folder}"
-    require(scored in {None, done}, "run", str(folder), advice)
+    scores = Scores.read(scores_path(folder))
+    advice = f"its scores are of iteration {scores.iteration}; pyro-factor evaluate {folder}"
+    require(scores.iteration in {None, done}, "run", str(folder), advice)
     advice = f"release models of data that anyone can get: {', '.join(SOURCES)}"
     source, root = config.data.source, config.data.root
     require(source in SOURCES and (source != "chairs" or root is None), "data", source, advice)
     named = config.model.prior in BUILT_IN and config.model.networks == "paper"
     advice = "release a model whose prior has a name, with the paper's networks"
     require(named, "prior", config.model.prior, advice)
+    return scores
