@@ -110,7 +110,7 @@ class AnalyticKL_ELBO(ELBO):
         """Return `loss`, and add its gradient to the parameters' `.grad`."""
         loss = self.differentiable_loss(model, guide, *args, **kwargs)
         if loss.requires_grad:
-            loss.backward()
+            loss.backward(retain_graph=self.retain_graph)
         return torch_item(loss)
 
     def terms(self, model: Callable, guide: Callable, *args: Any, **kwargs: Any) -> Terms:
@@ -152,7 +152,7 @@ class AnalyticKL_ELBO(ELBO):
     ) -> tuple[Terms, float, int]:
         """The same of any model, each site weighted by its own scale; the KL's weight is then 1."""
         grad, totals = torch.is_grad_enabled(), dict[str, Tensor]()
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
             for model_trace, guide_trace in self._get_traces(model, guide, args, kwargs):
                 drawn, latents = latent_sites(guide_trace), latent_sites(model_trace)
                 check_names(latents, drawn)

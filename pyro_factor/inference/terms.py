@@ -50,11 +50,10 @@ def num_items(model_trace: Trace, *, whole: bool = False) -> int:
     """
     sites = [*latent_sites(model_trace).values(), *observed_sites(model_trace).values()]
     stacks = [{f.name: f for f in s["cond_indep_stack"] if f.name != PARTICLES} for s in sites]
-    shared = [f for f in stacks[0].values() if all(f.name in stack for stack in stacks)]
-    if not shared:
-        return 1
-    outermost = max(shared, key=lambda f: -f.dim)
-    return (outermost.full_size if whole else None) or outermost.size
+    for outermost in stacks[0].values() if stacks else ():  # from the outside to the inside
+        if all(outermost.name in stack for stack in stacks):
+            return (outermost.full_size if whole else None) or outermost.size
+    return 1
 
 
 def prior_terms(names: Iterable[str]) -> dict[str, list[str]]:

@@ -325,6 +325,18 @@ def test_coupled_entries_are_seen_where_there_are_several():
         elbo.loss(model, guide, 3)
 
 
+@pytest.mark.usefixtures("float64")
+def test_a_weak_coupling_of_tight_draws_is_seen():
+    def model():
+        with pyro.plate("n", 9):
+            z = pyro.sample("z", dist.Normal(0.0, 0.01))
+        pyro.sample("s", dist.Normal(z.sum(), 1.0))
+
+    guide = NormalGuide({"z": (9,), "s": ()}, {"z": ("n", 9, None)})
+    with pytest.raises(InvalidPairError, match="entries of draw 'z' under a plate"):
+        AnalyticKL_ELBO().loss(model, guide)
+
+
 LIKELIHOODS = {
     "volatility": lambda z: dist.Normal(0.0, z.exp()),
     "gamma": lambda z: dist.Gamma(2.0, z.exp()),

@@ -320,3 +320,87 @@ def test_estimated_terms_are_those_of_the_exact_kl_on_average(elbo):
     for name in ("entropy", "static", "temporal"):
         draws = [float(terms[name].detach()) for terms in found]
         assert ttest_1samp(draws, float(truth[name].detach())).pvalue > FAILURE_RATE / 3
+
+
+def masked(data):
+    z = pyro.sample("z", dist.Normal(0.0, 1.0))
+    with pyro.plate("n", len(data)), pyro.poutine.mask(mask=data > 0):
+        pyro.sample("x", dist.Normal(z, 1.0), obs=data)
+
+
+def subsampled(data):
+    z = pyro.sample("z", dist.Normal(0.0, 1.0))
+    with pyro.plate("n", len(data), subsample_size=2) as index:
+        pyro.sample("x", dist.Normal(z, 1.0), obs=data[index])
+
+
+def one_by_one(data):
+    for i in pyro.plate("n", len(data)):
+        z = pyro.sample(f"z_{i}", dist.Normal(0.0, 1.0))
+        pyro.sample(f"x_{i}", dist.Normal(z, 1.0), obs=data[i])
+
+
+def one_normal(data):
+    pyro.sample("z", dist.Normal(0.3, 0.5))
+
+
+def normals_one_by_one(data):
+    for i in pyro.plate("n", len(data)):
+        pyro.sample(f"z_{i}", dist.Normal(0.3, 0.5))
+
+
+def counts(data):
+    with pyro.plate("n", len(data)):
+        pyro.sample("z", dist.Poisson(2.0))
+
+
+def counted(data):
+    with pyro.plate("n", len(data)):
+        pyro.sample("z", dist.Poisson(3.0))
+
+
+def nothing(data):
+    pass
+
+
+def seen_alone(data):
+    with pyro.plate("n", len(data)):
+        pyro.sample("x", dist.Normal(0.0, 1.0), obs=data)
+
+
+ANY = {
+    "masked": (masked, one_normal, 1, ("trace", "path", "analytic")),
+    "subsampled": (subsampled, one_normal, 1, ("trace", "path", "analytic")),
+    "one by one": (one_by_one, normals_one_by_one, 6, ("trace", "path", "analytic")),
+    "not reparameterised": (counts, counted, 6, ("trace",)),
+    "no draws": (seen_alone, nothing, 6, ("trace", "path", "analytic")),
+}
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(("case", "elbo"), [(c, elbo) for c in ANY for elbo in ANY[c][3]])
+def test_terms_of_any_pair_add_up_to_its_loss(case, elbo):
+    model, guide, items, _ = ANY[case]
+    data, estimator = torch.tensor([0.5, -0.7, 2.0, 0.1, -1.0, 0.3]), make_estimator(elbo, 1, 1)
+    estimator.loss(model, guide, data)  # the first use of a pair is checked
+    pyro.set_rng_seed(1)
+    loss = estimator.loss(model, guide, data)
+    assert -items * float(sum(estimator.last_terms.values())) == pytest.approx(loss, rel=1e-9)
+    pyro.set_rng_seed(1)
+    if elbo == "trace":
+        assert loss == pytest.approx(Trace_ELBO(max_plate_nesting=1).loss(model, guide, data))
+
+
+def test_the_graph_is_kept_where_it_is_asked_for():
+    loc = torch.tensor(0.3, requires_grad=True)
+    shared = loc.sin()
+    data, elbo = torch.tensor([0.5, -0.7]), AnalyticKL_ELBO(retain_graph=True)
+
+    def guide(data):
+        pyro.sample("z", dist.Normal(shared, 0.5))
+
+    for _ in range(2):
+        elbo.loss_and_grads(masked, guide, data)
+    assert loc.grad is not None
+    with torch.inference_mode():
+        assert AnalyticKL_ELBO().loss(masked, one_normal, data) > 0
