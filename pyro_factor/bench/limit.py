@@ -75,11 +75,49 @@ class _Traffic(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
-        out = func(*args, **kwargs or {})
-        if not (func.is_view or func.overloadpacket is torch.ops.aten.empty):
-            tensors = [t for t in tree_leaves((args, kwargs, out)) if isinstance(t, Tensor)]
-            self.bytes += sum(t.element_size() * t.numel() for t in tensors)
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        if not (func.is_view or "empty" in func.name()):
+            self.bytes += _read(func, args, kwargs) + _written(func, args, kwargs, out)
         return out
+
+
+OVERWRITTEN = {"copy_", "fill_", "zero_"}  # operations that don't read what they write to
+
+
+def _read(func: Any, args: tuple, kwargs: dict) -> int:
+    """Bytes that an operation reads: of its arguments, but for those that it only writes to."""
+    given = _arguments(func, args, kwargs)
+    only_written = func.overloadpacket.__name__ in OVERWRITTEN
+    return sum(
+        _size(value)
+        for argument, value in given
+        if not (argument.is_out or (only_written and _is_written(argument)))
+    )
+
+
+def _written(func: Any, args: tuple, kwargs: dict, out: Any) -> int:
+    """Bytes that an operation writes: what it returns anew, and arguments that it changes."""
+    changed = [value for argument, value in _arguments(func, args, kwargs) if _is_written(argument)]
+    held = {id(leaf) for leaf in tree_leaves(changed)}
+    new = [leaf for leaf in tree_leaves(out) if id(leaf) not in held]
+    return _size(changed) + _size(new)
+
+
+def _arguments(func: Any, args: tuple, kwargs: dict) -> list[tuple[Any, Any]]:
+    """Arguments of an operation's schema that were given, with their values."""
+    schema = func._schema.arguments
+    named = {argument.name: argument for argument in schema}
+    return [*zip(schema, args, strict=False), *((named[k], v) for k, v in kwargs.items())]
+
+
+def _is_written(argument: Any) -> bool:
+    return argument.alias_info is not None and argument.alias_info.is_write
+
+
+def _size(values: Any) -> int:
+    tensors = (leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor))
+    return sum(tensor.element_size() * tensor.numel() for tensor in tensors)
 
 
 def _floors(

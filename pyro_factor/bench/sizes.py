@@ -47,7 +47,7 @@ class Sizes:
     seeds: tuple[int, ...] = (0, 1, 2)
     judged_frames: int = 20_000
     judged_features: int = 8
-    encoded_frames: int = 5_000
+    encoded_frames: int = 5_120  # whole batches of clips
     gpu_videos: int = 64
     processes: tuple[int, ...] = (1, 2, 4)
     process_steps: int = 500

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import pyro
 import torch
+from torch import nn
 
 from ..checkpoint import Checkpoint, restore
 from ..config import Config, TrainingConfig, first_difference
@@ -34,6 +35,7 @@ from .runs import (
     metrics_path,
     read_state,
 )
+from .seeds import forked
 from .session import Session
 from .warm_up import check_warm_up
 
@@ -128,6 +130,7 @@ def train(
     with determinism(deterministic):
         _check_clips(vae, data, config.training)
     _check_factors(vae, config.training.orthogonality)
+    _check_batch(vae, config.training)
     check_warm_up(vae, config.training.warm_up)
     check_persistence(vae, persistence, videos)
     if cuda_graph and where.type == "cuda":
@@ -178,9 +181,11 @@ def train_described(
         As `train` does.
     """
     keep_freed_memory()
-    torch.manual_seed(config.training.seed)
+    with forked():
+        torch.manual_seed(config.training.seed)
+        vae: VideoVAE = build_vae(config)
     return train(
-        build_vae(config),
+        vae,
         data or build_data(config),
         folder=folder,
         resume=config_path(Path(folder)).exists() if resume is None else resume,
@@ -198,7 +203,7 @@ def _check_clips(vae: VideoVAE, data: VideoData, training: TrainingConfig) -> No
     clips = data.batch(1, torch.Generator(device).manual_seed(0))
     local = pyro.settings.context(module_local_params=True)
     pair = thinned_pair(vae, training.every)
-    with local, torch.random.fork_rng(devices=[]), evaluated(pair):
+    with local, forked(), evaluated(pair):
         elbo = make_estimator(training.elbo, training.particles, pair.max_plate_nesting)
         elbo.loss(pair.model, pair.guide, clips.videos[:, :: training.every])
 
@@ -207,6 +212,14 @@ def _check_factors(vae: VideoVAE, orthogonality: float) -> None:
     names = " and ".join(vae.factors)
     advice = f"the prior has one factor, {names}; leave it 0, or choose a prior with several"
     require(orthogonality == 0 or len(vae.factors) > 1, "orthogonality", orthogonality, advice)
+
+
+def _check_batch(vae: VideoVAE, training: TrainingConfig) -> None:
+    """Raise if batch normalisation would have one frame to take statistics of."""
+    one = training.videos * -(-vae.num_frames // training.every) == 1
+    normalised = any(isinstance(module, nn.BatchNorm1d) for module in vae.modules())
+    advice = "batch normalisation needs two frames or more in a batch; give 2"
+    require(not (one and normalised), "videos", training.videos, advice)
 
 
 def _refuse_overwriting(folder: Path) -> None:

@@ -24,10 +24,10 @@ def build_vae(config: Config, kind: type[Kind] = VideoVAE) -> Kind:  # type: ign
         InputError: Its prior or networks were given from Python, or the prior can't be found.
     """
     model, data = config.model, config.data
-    if model.prior == FROM_PYTHON or model.networks == "custom":
-        part = "prior" if model.prior == FROM_PYTHON else "networks"
+    given = part_from_python(config)
+    if given is not None:
         raise InputError(
-            f"vae: this run's {part} came from Python and can't be found by name; build the "
+            f"vae: this run's {given} came from Python and can't be found by name; build the "
             "model and pass it: load(folder, vae=...)"
         )
     prior = find_prior(model.prior, model.prior_args, model.prior_sha256)
@@ -39,6 +39,13 @@ def build_vae(config: Config, kind: type[Kind] = VideoVAE) -> Kind:  # type: ign
     except Exception as error:  # whatever somebody's prior raises
         cause = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(f"prior: {model.prior} fails when it is run: {cause}") from error
+
+
+def part_from_python(config: Config) -> str | None:
+    """What of a model a configuration can't describe, "prior" or "networks"."""
+    if config.model.prior == FROM_PYTHON:
+        return "prior"
+    return "networks" if config.model.networks == "custom" else None
 
 
 def restored_vae(

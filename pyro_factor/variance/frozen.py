@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import require
+from ..inference.seeds import forked
 from ..models.mean_field_guide import MeanFieldGuide
 from ..models.prior_reader import PriorReader
 from ..models.video_guide import VideoGuide
@@ -89,13 +90,22 @@ def hold_statistics(vae: VideoVAE, videos: Videos) -> VideoVAE:
     So frames don't mix, and yet the networks do what they would in training on this batch.
     """
     held = copy.deepcopy(vae).train()
-    for module in held.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.momentum = 1.0
-    with torch.random.fork_rng(devices=[]):
+    norms = [m for m in held.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.momentum = 1.0
+    handles = [norm.register_forward_hook(_hold) for norm in norms]
+    with forked():
         q = held.encode(videos)
         held.decode(q.sample())
+    for handle in handles:
+        handle.remove()
     return held.eval()
+
+
+def _hold(norm: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    """Hold the variance that the batch was normalised by; PyTorch holds the unbiased one."""
+    size = inputs[0].numel() // inputs[0].shape[1]
+    norm.running_var.mul_(1 - 1 / size)  # type: ignore[operator]
 
 
 @torch.no_grad()

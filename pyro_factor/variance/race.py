@@ -16,6 +16,7 @@ from ..evaluation import evaluate
 from ..files import atomic, locked
 from ..inference.hardware import choose_device
 from ..inference.runs import checkpoint_path, kept_iterations, kept_path, load_run
+from ..inference.seeds import forked
 from ..inference.training import train_described
 from ..models.described import build_vae
 from .contestants import Contestant, contestant
@@ -95,7 +96,8 @@ def race(
     kept = tuple(sorted({p for p in points if p <= last} | {last}))
     # what can't be trained is refused before anything is written
     choose_device(config.training.device)
-    build_vae(config)
+    with forked():
+        build_vae(config)
     _enter(folder, config, clips)
     until = time.monotonic() + 60 * max_minutes
     # all contestants of a seed before the next seed, so that a part of a race is fair

@@ -1,6 +1,8 @@
 """The laboratory on a run: along its training, and at its fresh weights as things vary."""
 
+import copy
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import torch
 from ..errors import check_seed, require
 from ..files import atomic, locked
 from ..inference.runs import Run, kept_iterations, load_run
+from ..models.described import part_from_python
 from ..track import tracking
 from .contestants import contestant
 from .defaults import MEASURED
@@ -50,7 +53,7 @@ def variance(
         InputError: An unknown estimator, a number out of range, or a folder with rows that other
             settings made.
     """
-    runners = [contestant(name) for name in contestants]
+    runners = [contestant(name) for name in dict.fromkeys(contestants)]
     most = max((runner.particles for runner in runners), default=1)
     advice = f"give {2 * most} or more, twice the particles"
     require(draws >= 2 * most, "draws", draws, advice)
@@ -66,12 +69,13 @@ def variance(
         for iteration in sorted({*kept_iterations(Path(run.folder)), run.iteration} - done):
             last = iteration == run.iteration
             root = run.data.settings["root"]
-            kept = run if last else load_run(run.folder, data_root=root, iteration=iteration)
+            vae = copy.deepcopy(run.vae)
+            kept = run if last else load_run(run.folder, vae, root, iteration)
             videos = run.data.batch(clips, torch.Generator().manual_seed(seed)).videos
             given = {"point": float(iteration), "draws": draws, "seed": seed, "track": track}
             rows += measure(kept.vae, videos, runners, **given)  # type: ignore[arg-type]
             write_rows(rows, path)
-        if sweeps and is_factored(run.vae):
+        if sweeps and is_factored(run.vae) and _can_be_built(run):
             swept = [name for name in SWEEPS if any(row.study == name for row in rows)]
             # half the clips: the heads alone, and the largest sizes are four times the usual
             half = max(clips // 2, 2)
@@ -79,6 +83,15 @@ def variance(
                 rows += found
                 write_rows(rows, path)
     return rows
+
+
+def _can_be_built(run: Run) -> bool:
+    """Whether a run's model can be built with fresh weights; says on stderr where it can't."""
+    given = part_from_python(run.config)
+    if given is not None:
+        reason = f"the run's {given} came from Python, so that no model can be built anew"
+        print(f"Left out: what varies at fresh weights: {reason}", file=sys.stderr)
+    return given is None
 
 
 def _settle(folder: Path, settings: dict) -> None:

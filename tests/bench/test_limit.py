@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -30,3 +31,22 @@ def test_bytes_are_those_read_and_written():
     assert count_bytes(lambda: a @ b) == 4 * (10 * 20 + 20 * 30 + 10 * 30)
     assert count_bytes(lambda: a.T[:5]) == 0  # views
     assert count_bytes(lambda: torch.empty(5)) == 0
+    assert count_bytes(lambda: torch.empty_like(a)) == 0
+
+
+def test_bytes_of_operations_in_place():
+    a, b = torch.rand(100), torch.rand(100)
+    assert count_bytes(a.zero_) == 4 * 100
+    assert count_bytes(lambda: a.copy_(b)) == 4 * 2 * 100
+    assert count_bytes(lambda: a.add_(b)) == 4 * 3 * 100
+    assert count_bytes(lambda: torch.add(a, b, out=a)) == 4 * 3 * 100
+
+
+def test_bytes_of_a_step_of_adam():
+    parameter = torch.rand(10_000, requires_grad=True)
+    adam = torch.optim.Adam([parameter], fused=True)
+    parameter.grad = torch.rand(10_000)
+    adam.step()
+    # the parameter, its gradient and two moments are read and written: a scaler would change the
+    # gradient too, and PyTorch declares no less
+    assert count_bytes(adam.step) == pytest.approx(4 * 8 * 10_000, rel=1e-2)

@@ -6,10 +6,11 @@ import example_priors as examples
 import pyro
 import pytest
 import torch
-from small_runs import rows, small_data, small_run, small_vae
+from small_runs import FRAMES, SIZE, rows, small_data, small_run, small_vae
 
 from pyro_factor import gallery, priors
 from pyro_factor.checkpoint import read_checkpoint, weights
+from pyro_factor.config import make_config
 from pyro_factor.data import BouncingDigits
 from pyro_factor.errors import InputError, TrainingDiverged, TrainingInterrupted
 from pyro_factor.inference import load
@@ -17,7 +18,8 @@ from pyro_factor.inference.hardware import determinism
 from pyro_factor.inference.metrics import read_rows
 from pyro_factor.inference.runs import checkpoint_path
 from pyro_factor.inference.trainer import Trainer
-from pyro_factor.models import NotGaussianPrior
+from pyro_factor.inference.training import train_described
+from pyro_factor.models import NotGaussianPrior, VideoVAE
 
 
 @pytest.fixture(autouse=True)
@@ -311,6 +313,24 @@ def test_what_the_caller_asked_of_operations_is_asked_again_afterwards(warn_only
         assert torch.are_deterministic_algorithms_enabled()
     finally:
         torch.use_deterministic_algorithms(False)
+
+
+def test_a_batch_of_one_frame_can_not_be_normalised(tmp_path):
+    data = small_data().replace(num_frames=1)
+    sizes = {"image_shape": (1, SIZE, SIZE), "channels": (4, 8), "hidden": 16}
+    vae = VideoVAE(priors.factored, 1, **sizes)
+    with pytest.raises(InputError, match="videos: got 1; batch normalisation needs two frames"):
+        small_run(tmp_path / "run", vae, 1, data=data, videos=1)
+    assert not (tmp_path / "run").exists()
+    small_run(tmp_path / "run", vae, 1, data=data, videos=2)
+
+
+def test_a_described_training_leaves_the_random_state(tmp_path):
+    sections = [{"num_frames": FRAMES, "image_size": SIZE}, {"channels": (4, 8), "hidden": 16}]
+    config = make_config(*sections, {"iterations": 1, "videos": 4})
+    before = torch.get_rng_state()
+    train_described(config, tmp_path, progress=False)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize("every", [1, 2])

@@ -16,6 +16,7 @@ from pyro_factor.data import VideoClips
 from pyro_factor.errors import InputError
 from pyro_factor.evaluation.intervals import Estimate
 from pyro_factor.inference import load_run
+from pyro_factor.models.networks import Encoder
 from pyro_factor.variance import study, sweep
 from pyro_factor.variance.figure import variance_figures
 from pyro_factor.variance.rows import Row, read_rows, write_csv, write_rows
@@ -213,3 +214,18 @@ def test_sweeps_leave_the_random_state(trained):
     before = torch.get_rng_state()
     study.variance(load_run(trained), NAMES, **SETTINGS)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_networks_of_ones_own(tmp_path, capsys):
+    class Own(Encoder):
+        pass
+
+    def model():
+        return small_vae(encoder=Own(4, (1, SIZE, SIZE), channels=(4, 8), hidden=16))
+
+    run = small_run(tmp_path / "run", model(), 2, keep=(0, 1))
+    rows = study.variance(run, ("trace", "trace"), **SETTINGS)
+    assert points(rows, "training") == [0, 1, 2]
+    assert {row.study for row in rows} == {"training"}
+    assert "Left out: what varies at fresh weights: the run's networks" in capsys.readouterr().err
+    assert len(rows) == len({(r.point, r.estimator, r.part, r.group) for r in rows})
