@@ -77,7 +77,7 @@ class Evaluate:
             device=self.device,
         )
         Console().print(tables(curve.moments_listings(moments)))
-        name = curve.kept_scores_path(self.run, self.split, self.frames).stem
+        name = curve.kept_scores_path(self.run, self.split, self.frames, self.data_root).stem
         clips = f"{self.split} clips" + (f" of {self.frames} frames" if self.frames else "")
         drawn = curve.moments_figure(moments, clips)
         print(save(drawn, self.run / "figures" / f"{name}.png"))

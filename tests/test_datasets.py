@@ -12,6 +12,7 @@ from pyro_factor.evaluation import Scores
 from pyro_factor.evaluation.decoded import Decoded, measure_decoded
 from pyro_factor.evaluation.results import FRAMES
 from pyro_factor.evaluation.tasks import MIXED, ORDER
+from pyro_factor.evaluation.through_training import kept_scores_path
 from pyro_factor.inference import load_run
 
 TINY = shlex.split("--image-size 16 --channels 2 --hidden 4 --iterations 2 --videos 2")
@@ -64,6 +65,7 @@ def test_chairs_are_trained_on_scored_and_drawn(tmp_path):
     judged = load_run("run", data_root="meshes")
     measure_decoded(judged, [0, 1], clips=4, iterations=2, progress=False)
     assert Path("run/decoded-of-meshes.json").exists()
+    assert kept_scores_path(Path("run"), "test", None, "meshes").name == "kept-of-meshes.json"
     assert [path.read_bytes() for path in written] == before
     assert command("report", "run") == 0
 

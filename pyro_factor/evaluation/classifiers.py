@@ -13,14 +13,14 @@ def _linear() -> Any:
     """The paper's text: a linear L2 SVM, one against the rest."""
     from sklearn.svm import LinearSVC
 
-    return LinearSVC(dual=False)
+    return LinearSVC(dual=False, random_state=0)  # else NumPy's own state is drawn from
 
 
 def _rbf() -> Any:
     """The authors' released code: scikit-learn's `SVC()`, which has a Gaussian kernel."""
     from sklearn.svm import SVC
 
-    return SVC()
+    return SVC(random_state=0)
 
 
 class Classifier(NamedTuple):
@@ -87,7 +87,8 @@ def correct(
         Whether each test frame is classified correctly.
 
     Raises:
-        InputError: unknown classifier, or training labels of a single class.
+        InputError: unknown classifier, features that aren't finite, or training labels of a single
+            class.
     """
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -98,6 +99,8 @@ def correct(
         rng = np.random.default_rng(seed)
         chosen = rng.choice(len(train_labels), int(max_frames), replace=False)
         train_features, train_labels = train_features[chosen], train_labels[chosen]
+    finite = bool(np.isfinite(train_features).all() and np.isfinite(test_features).all())
+    require(finite, "features", "nan or inf", "give finite ones; look at how the training went")
     classes = np.unique(train_labels)
     advice = "draw more clips, or take data that show two classes or more"
     require(len(classes) > 1, "labels", classes.tolist(), advice)

@@ -37,6 +37,7 @@ class Decoded:
         unseen: Of frames that were not seen, see `measure_unseen`; none where the prior has no
             Gaussian form, or a clip one frame.
         data_split: Which part of the data the clips are of.
+        iteration: Of the run, whose weights they were decoded with; None where it wasn't noted.
     """
 
     clips: int
@@ -46,6 +47,7 @@ class Decoded:
     reconstruction: Likeness
     unseen: Mapping[str, Mapping[str, Likeness]]
     data_split: str = "test"
+    iteration: int | None = None
 
     def write(self, path: Path) -> None:
         """Write the measures as JSON."""
@@ -125,6 +127,7 @@ def measure_decoded(
             reconstruction=likeness(decoded.flatten(0, 1), drawn.videos.flatten(0, 1)),
             unseen=_unseen(run, drawn.videos),
             data_split=split,
+            iteration=run.iteration,
         )
     found.write(decoded_path(scores_file(run, split, frames)))
     return found

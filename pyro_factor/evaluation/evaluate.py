@@ -9,6 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from ..config import Config
 from ..errors import InputError, check_seed, require
 from ..inference import AnalyticKL_ELBO, RecordedTrace_ELBO
 from ..inference.runs import Run
@@ -63,7 +64,8 @@ def evaluate(
             frames, and 100 at least.
         split: Which part of the data to score on, "test" or "validation".
         seed: Seed of the clips and of the ELBO's draws.
-        batch_size: Frames that go through the networks at a time; one clip at least.
+        batch_size: Frames that are drawn, and go through the networks, at a time; one clip at
+            least. With another size the seed's clips are others.
         progress: Whether to show progress.
         write: Whether to write the scores.
 
@@ -164,8 +166,12 @@ def elbo_terms(vae: VideoVAE, num_frames: int) -> Callable[[Tensor], dict[str, T
 
 def other_data(run: Run) -> str | None:
     """The folder of chairs that a model of generated ones is scored on."""
-    root = run.data.settings["root"]
-    generated = run.config.data.source == "chairs" and run.config.data.root is None
+    return foreign(run.config, run.data.settings["root"])
+
+
+def foreign(config: Config, root: str | Path | None) -> str | None:
+    """The same, by the run's description and where its data are taken from."""
+    generated = config.data.source == "chairs" and config.data.root is None
     return Path(root).name if generated and root is not None else None
 
 

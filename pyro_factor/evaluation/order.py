@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import require
 from .codes import Codes, Examples
+from .sequences import check_clips
 
 GAP = 2  # steps from one of the three frames to the next
 # The first two are in order, whichever way the chair turns: 1-2-3 and 3-2-1; 1-3-2 and 2-1-3.
@@ -30,10 +31,11 @@ def in_order(codes: Codes, num_frames: int, *, seed: int = 0) -> Codes:
         The codes with `triples`: N - 4 examples a clip, labelled 1 where they are in order.
 
     Raises:
-        InputError: Clips of fewer than 5 frames.
+        InputError: Clips of fewer than 5 frames, or codes that aren't whole clips.
     """
     advice = f"the order of frames is asked of clips of {LEAST_FRAMES} frames or more"
     require(num_frames >= LEAST_FRAMES, "num_frames", num_frames, advice)
+    check_clips(codes, num_frames)
     clips, starts = len(codes.static) // num_frames, np.arange(num_frames - 2 * GAP)
     kinds = (np.arange(len(starts)) + np.arange(clips)[:, None]) % len(ARRANGEMENTS)
     kinds = np.random.default_rng(seed).permuted(kinds, axis=1)

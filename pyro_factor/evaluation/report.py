@@ -48,6 +48,7 @@ class Record:
         config: Its description.
         rows: Rows of metrics, none if it wasn't trained.
         scores: Its scores, if it was evaluated.
+        decoded: What decoded frames of it are worth, if that was judged.
     """
 
     name: str
@@ -55,12 +56,11 @@ class Record:
     config: Config
     rows: list[dict[str, Any]]
     scores: Scores | None
+    decoded: Decoded | None = None
 
-    @property
-    def stale(self) -> bool:
-        """Whether the scores are of an earlier iteration than the last."""
-        at = None if self.scores is None else self.scores.iteration
-        return at is not None and bool(self.rows) and at < self.rows[-1]["iteration"]
+    def older(self, iteration: int | None) -> bool:
+        """Whether an iteration, if it is known, is before the last."""
+        return iteration is not None and bool(self.rows) and iteration < self.rows[-1]["iteration"]
 
 
 def write_report(
@@ -129,13 +129,19 @@ def _marked(name: str, records: Sequence[Record]) -> list[str]:
     read, digits = MEASURES[name]
     values = [read(record.scores) if record.scores else None for record in records]
     known = [value for value in values if value is not None]
-    frames = {record.scores.num_frames for record in records if record.scores}
-    # nats of a frame aren't held against those of a clip, nor clips of some frames against others'
-    stars = {max(known)} if len(known) > 1 and len(frames) == 1 else set()
+    # nats of a frame aren't held against those of a clip, nor clips of some kind against others'
+    asked = {_asked(record.config, record.scores) for record in records if record.scores}
+    stars = {max(known)} if len(known) > 1 and len(asked) == 1 else set()
     return [
         "" if value is None else f"{value:.{digits}f}{' ★' if value in stars else ''}"
         for value in values
     ]
+
+
+def _asked(config: Config, scores: Scores) -> tuple[str, ...]:
+    """What scores are of: runs of which these differ can't be held against each other."""
+    data = config.data.model_dump(include={"source", "root"})
+    return (*map(str, data.values()), str(scores.other_data), scores.task, str(scores.num_frames))
 
 
 def _described(record: Record) -> tuple[str, ...]:
@@ -161,7 +167,9 @@ def _read(folder: Path, name: str) -> Record:
     config = read_config(config_path(folder))
     path = _scores_path(folder, config)
     scores = Scores.read(path) if path.exists() else None
-    return Record(name, folder, config, read_rows(metrics_path(folder)), scores)
+    judged = decoded_path(path)
+    decoded = Decoded.read(judged) if judged.exists() else None
+    return Record(name, folder, config, read_rows(metrics_path(folder)), scores, decoded)
 
 
 def _scores_path(folder: Path, config: Config) -> Path:
@@ -208,9 +216,12 @@ def _section(record: Record) -> dict[str, Any]:
     folder, missing = record.folder, []
     if record.scores is None:
         missing.append(f"No scores yet: pyro-factor evaluate {folder}")
-    elif record.stale:
+    elif record.older(record.scores.iteration):
         told = f"The scores are of iteration {record.scores.iteration:,}"
         missing.append(f"{told}, and the training went on: pyro-factor evaluate {folder}")
+    if record.decoded is not None and record.older(record.decoded.iteration):
+        told = f"What a judge tells is of iteration {record.decoded.iteration:,}"
+        missing.append(f"{told}, and the training went on: pyro-factor evaluate {folder} --images")
     images = _images(folder / "figures")
     if not images:
         missing.append(f"No figures yet: pyro-factor figures {folder}")
@@ -225,10 +236,7 @@ def _section(record: Record) -> dict[str, Any]:
 
 def _listings(record: Record) -> list[Listing]:
     found = score_listings(record.scores) if record.scores else []
-    decoded = decoded_path(_scores_path(record.folder, record.config))
-    if decoded.exists():
-        found += decoded_listings(Decoded.read(decoded))
-    return found
+    return found + (decoded_listings(record.decoded) if record.decoded else [])
 
 
 def _images(folder: Path) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from ..inference.hardware import choose_device
 from ..inference.runs import Run, config_path, kept_iterations, load_run
 from ..inference.warm_up import factor_kl
 from ..models import SmoothingGuide, VideoVAE
-from .evaluate import evaluate
+from .evaluate import evaluate, foreign
 from .gather import TEST_STREAM, batches, evaluating, gather, stream
 from .results import Judgement, scores_path
 from .style import look, styled
@@ -97,16 +97,24 @@ def through_training(
     for run in runs:
         run.vae.to(choose_device(device))
     moments = [_moment(run, options, progress) for run in runs]
-    with atomic(kept_scores_path(folder, split, num_frames)) as temporary:
+    path = kept_scores_path(folder, split, num_frames, data_root)
+    with atomic(path) as temporary:
         lines = json.dumps([asdict(moment) for moment in moments], indent=2)
         temporary.write_text(lines + "\n", encoding="utf-8")
     return moments
 
 
-def kept_scores_path(folder: Path, split: str = "test", num_frames: int | None = None) -> Path:
+def kept_scores_path(
+    folder: Path,
+    split: str = "test",
+    num_frames: int | None = None,
+    data_root: str | Path | None = None,
+) -> Path:
     """Where the scores through a training lie: kept.json, or kept-validation-32-frames.json."""
-    unusual = None if num_frames == read_config(config_path(folder)).data.num_frames else num_frames
-    path = scores_path(folder, data_split=split, num_frames=unusual)
+    config = read_config(config_path(folder))
+    unusual = None if num_frames == config.data.num_frames else num_frames
+    other = foreign(config, data_root)
+    path = scores_path(folder, data_split=split, num_frames=unusual, other_data=other)
     return path.with_name(path.name.replace("scores", "kept", 1))
 
 

@@ -123,6 +123,9 @@ def closed_form(prior: Callable) -> ExpectedTerms | None:
         return None
     arguments = inspect.signature(bound.func).bind(0, *bound.args, **bound.keywords)
     arguments.apply_defaults()
+    given = arguments.arguments.values()
+    if any(isinstance(scale, Tensor) and scale.dim() > 1 for scale in given):
+        return None  # not one for each feature: the general form knows it
     _, *hyperparameters = arguments.arguments
     return functools.partial(terms, **{k: arguments.arguments[k] for k in hyperparameters})
 

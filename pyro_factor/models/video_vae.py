@@ -210,13 +210,17 @@ class VideoVAE(nn.Module):
             A joint Gaussian for each clip, its loc (B, num_frames, D).
 
         Raises:
-            InputError: Clips of another shape or range, fewer frames than they have.
+            InputError: Clips of another shape or range, fewer frames than they have, or a mask
+                that isn't one truth value for each.
             NotGaussianPrior: The prior has no Gaussian form; the draw is named.
         """
         q = self.guide.recognise(videos)
         num_frames = videos.shape[1] if num_frames is None else num_frames
         advice = f"give {videos.shape[1]}, the frames of the clips, or more"
         require(num_frames >= videos.shape[1], "num_frames", num_frames, advice)
+        mask = isinstance(seen, Tensor) and seen.dtype == torch.bool
+        fits = seen is None or (mask and seen.shape == videos.shape[1:2])
+        require(fits, "seen", seen, f"give a tensor of {videos.shape[1]} truth values")
         return smooth(self.model.reader.form(num_frames), q.loc, q.scale, seen)
 
     def global_posterior(self, videos: Float[Tensor, "..."]) -> dict[str, LatentPosterior]:

@@ -76,7 +76,8 @@ def draw_prior(vae: VideoVAE, num_videos: int, num_frames: int) -> dict[str, Ten
     """Draw every site of the prior for some clips, in its shape under the plates."""
     reader = vae.model.reader
     sample = reader.sampler(num_frames, like=vae.model.like)
-    with poutine.block(), reader.clips(num_videos, num_frames):
+    local = pyro.settings.context(module_local_params=True)
+    with local, poutine.block(), reader.clips(num_videos, num_frames):
         trace = poutine.trace(sample).get_trace()
     return {name: site["value"] for name, site in latent_sites(trace).items()}
 

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..data import Clips
+from ..errors import require
 from ..models.layout import Draw, Layout
 from ..models.video_vae import VideoVAE
 from ..models.videos import Videos
@@ -115,6 +116,10 @@ def dimensions(layout: Layout) -> dict[str, tuple[str, ...]]:
     Draws of one factor share a name of their features, unless they differ in how many they have.
     """
     found = {each.name: _dimensions(each, layout) for each in layout.draws}
+    taken = {"chain", "draw", "video", *IMAGE}.union(*found.values())
+    for name in found:
+        advice = "a dimension is called so, or a group could be; rename the prior's draw"
+        require(name not in taken and "/" not in name, "prior", f"a draw {name!r}", advice)
     sizes: dict[str, set[int]] = {}
     for each in layout.draws:
         for name, size in zip(found[each.name], each.shape, strict=True):
@@ -134,16 +139,27 @@ def _dimensions(draw: Draw, layout: Layout) -> tuple[str, ...]:
         return tuple(names)
     frames, features = draw.index // layout.num_features, draw.index % layout.num_features
     for axis, size in enumerate(draw.shape):
-        whole = size == layout.num_frames and not _varies(features, axis)
-        if whole and (axis < last or _varies(frames, axis)):
+        moving, telling = _varies(frames, axis), _varies(features, axis)
+        # in their order: entry i of an axis of frames is frame i
+        whole = size == layout.num_frames and not telling and _counts(frames, axis)
+        if whole and (axis < last or moving):
             names[axis] = "frame"
-        elif _varies(features, axis) and not _varies(frames, axis):
+        elif moving:
+            names[axis] = f"{draw.name}_axis_{axis}"
+        elif telling:
             names[axis] = feature
+        if names[axis] in names[:axis]:
+            one = size == layout.num_frames == 1 and "frame" not in names
+            names[axis] = "frame" if one else f"{draw.name}_axis_{axis}"
     return tuple(names)
 
 
 def _varies(part: Tensor, axis: int) -> bool:
     return bool((part != part.narrow(axis, 0, 1)).any())
+
+
+def _counts(part: Tensor, axis: int) -> bool:
+    return bool((part.movedim(axis, -1) == torch.arange(part.shape[axis])).all())
 
 
 def _chains(value: Tensor) -> np.ndarray:

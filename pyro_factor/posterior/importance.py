@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..errors import require
+from ..errors import check_seed, require
 from ..inference.seeds import seeded
 from ..models.video_vae import VideoVAE
 from ..models.videos import Videos
@@ -43,7 +43,7 @@ class Importance:
     @property
     def gap(self) -> float:
         """How much the bound of all weights is above the ELBO, nats: at most KL(q ‖ posterior)."""
-        return max(self.bounds.values()) - self.elbo
+        return self.bounds[self.num_samples] - self.elbo
 
 
 def importance(
@@ -79,6 +79,7 @@ def importance(
     require(num_samples >= LEAST, "num_samples", num_samples, f"give {LEAST} or more")
     require(guide in GUIDES, "guide", guide, f"choose from {', '.join(GUIDES)}")
     require(all(k >= 1 for k in bounds), "bounds", tuple(bounds), "give 1 or more")
+    check_seed(seed)
     import_arviz()
     found = []
     for number in track(range(len(videos)), len(videos), f"Weighing draws, {guide}"):
@@ -92,7 +93,8 @@ def importance(
 def weigh(log_weights: Float[np.ndarray, "draws"], bounds: Sequence[int]) -> Importance:
     """What some independent log weights of one clip say."""
     arviz, number = import_arviz(), len(log_weights)
-    _, k = arviz.psislw(log_weights)
+    # equal weights have no tail
+    k = arviz.psislw(log_weights)[1] if np.ptp(log_weights) > 0 else 0.0
     kept = {size: bound(log_weights, size) for size in sorted({*bounds, number}) if size <= number}
     return Importance(float(log_weights.mean()), kept, float(k), number)
 

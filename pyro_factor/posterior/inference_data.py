@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..data import Clips
-from ..errors import InputError, require
+from ..errors import InputError, check_seed, require
 from ..files import atomic
 from ..inference.seeds import forked, seeded
 from ..models.video_vae import VideoVAE
@@ -59,6 +59,7 @@ def posterior_data(
     """
     arviz = import_arviz()
     sizes = check_sizes(num_samples, num_images)
+    check_seed(seed)
     num_frames = _videos(videos).shape[1]
     parts = list(_batches(vae, videos, sizes, seed))
     groups = {name: _joined([part[name] for part in parts]) for name in parts[0]}
@@ -122,6 +123,7 @@ def write_posterior(
     import h5netcdf  # type: ignore[import-untyped]
 
     path, sizes, clips = Path(path), check_sizes(num_samples, num_images), _videos(videos)
+    check_seed(seed)
     given = _attributes(seed, attributes)
     with atomic(path) as temporary, h5netcdf.File(temporary, "w") as file:
         with forked():
@@ -219,7 +221,10 @@ def _attributes(seed: int, more: Mapping[str, Any] | None) -> dict[str, Any]:
     """What the groups say of themselves, as a file can hold it."""
     plain = (str, int, float, np.ndarray)
     found = {"seed": seed, **_versions(), **(more or {})}
-    return {name: v if isinstance(v, plain) else str(v) for name, v in found.items()}
+    return {
+        name: v if isinstance(v, plain) and not isinstance(v, bool) else str(v)
+        for name, v in found.items()
+    }
 
 
 def _versions() -> dict[str, str]:

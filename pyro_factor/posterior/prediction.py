@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..errors import require
+from ..errors import check_seed, require
+from ..inference.seeds import forked
 from ..models.video_vae import VideoVAE
 from ..models.videos import Videos
 
@@ -53,10 +54,10 @@ def predict(
         NotGaussianPrior: The prior has no Gaussian form; the draw is named.
     """
     require(num_samples >= 2, "num_samples", num_samples, "give 2 or more")
-    advice = f"give {videos.shape[1]} truth values, one or more of them true"
-    require(seen.shape == videos.shape[1:2] and bool(seen.any()), "seen", seen.tolist(), advice)
+    check_seed(seed)
     joint = vae.eval().smooth(videos, seen=seen)
-    with torch.random.fork_rng(devices=[]):
+    require(bool(seen.any()), "seen", seen.tolist(), "have one frame or more seen")
+    with forked():
         torch.manual_seed(seed)
         codes = joint.sample(num_samples).to(videos.dtype)
     pixels = torch.stack([vae.decode(h) for h in codes])

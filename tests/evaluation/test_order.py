@@ -74,3 +74,9 @@ def test_the_order_is_quadratic_in_the_angle():
 def test_short_clips_are_refused():
     with pytest.raises(InputError, match="num_frames: got 4; the order of frames is asked"):
         in_order(turning(2, 4, np.random.default_rng(0)), 4)
+
+
+def test_a_part_of_a_clip_is_refused():
+    codes = Codes(np.zeros((20, 2)), np.zeros(20, int), np.arange(20))
+    with pytest.raises(InputError, match="num_frames"):
+        in_order(codes, 7)

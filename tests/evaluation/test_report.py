@@ -9,6 +9,7 @@ from small_runs import SIZE, command, small_data, small_run, small_vae
 
 from pyro_factor.errors import InputError
 from pyro_factor.evaluation import evaluate, figures
+from pyro_factor.evaluation.decoded import measure_decoded
 from pyro_factor.evaluation.report import write_report
 from pyro_factor.evaluation.report_figures import curves_figure
 from pyro_factor.evaluation.results import scores_path
@@ -114,8 +115,26 @@ def test_scores_of_an_earlier_iteration_are_said_to_be(folder, tmp_path):
     assert not any(word.startswith("The scores are of iteration") for word in words(10))
 
 
-def test_scores_of_clips_of_other_lengths_are_not_compared(folder, tmp_path):
-    other = changed(folder, tmp_path / "other", num_frames=2)
+def test_what_a_judge_told_earlier_is_said_to_be(tmp_path):
+    data = small_data()
+    run = small_run(tmp_path / "run", small_vae(), 2, data=data)
+    evaluate(run, clips=20, progress=False)
+    measure_decoded(run, [0, 1], clips=4, iterations=2, progress=False)
+
+    def told():
+        return [
+            word for word in Page(write_report([run.folder]).read_text()).words if "judge" in word
+        ]
+
+    assert not any("the training went on" in word for word in told())
+    run = small_run(run.folder, run.vae, 10, data=data, resume=True)
+    evaluate(run, clips=20, progress=False)
+    assert any("What a judge tells is of iteration 2, and the" in word for word in told())
+
+
+@pytest.mark.parametrize("change", [{"num_frames": 2}, {"task": "order of three frames"}])
+def test_scores_of_other_clips_or_tasks_are_not_compared(folder, tmp_path, change):
+    other = changed(folder, tmp_path / "other", **change)
     page = Page(write_report([folder, other], tmp_path / "page.html").read_text())
     assert not any(word.endswith("★") for word in page.words)
 

@@ -60,6 +60,19 @@ def test_accuracy_is_scikit_learns(name, sklearn_model):
     assert 0.5 < found < 1  # a value that a wrong classifier would miss
 
 
+@pytest.mark.parametrize("classifier", ["linear", "rbf"])
+def test_a_judge_leaves_numpys_random_state_and_names_what_is_not_finite(classifier):
+    rng = np.random.default_rng(0)
+    features, labels = rng.normal(size=(40, 2)), np.arange(40) % 2
+    np.random.seed(1)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    accuracy(features, labels, features, labels, classifier=classifier)
+    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
+    features[3] = np.nan
+    with pytest.raises(InputError, match="features: got 'nan or inf'"):
+        accuracy(features, labels, features, labels, classifier=classifier)
+
+
 def test_rbf_sees_a_seeded_subsample_of_4000_frames():
     train, test = noisy(4_500, 0, "s"), noisy(1_000, 1, "s")
     chosen = np.random.default_rng(3).choice(4_500, 4_000, replace=False)

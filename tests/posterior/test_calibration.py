@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pyro
 import pytest
 from scipy.stats import norm
 from small_pairs import FRAMES, Constant, Ignores
@@ -10,7 +11,7 @@ from small_runs import small_vae
 
 from pyro_factor import VideoVAE, gallery, priors
 from pyro_factor.errors import InputError
-from pyro_factor.posterior.calibration import calibrate
+from pyro_factor.posterior.calibration import Calibration, calibrate
 
 
 def ignorant(loc, scale):
@@ -70,3 +71,21 @@ def test_bad_numbers_are_named():
         calibrate(small_vae(), videos=1)
     with pytest.raises(InputError, match="num_frames: got 0"):
         calibrate(small_vae(), num_frames=0)
+
+
+def test_intervals_too_narrow_are_seen_where_ranks_are_symmetric():
+    # errors twice as large as the guide's scale: ranks pile up at both ends alike
+    scores = 2 * norm.ppf((np.arange(60) + 0.5) / 60)[:, None]
+    assert Calibration({"h": scores}).uniformity("h") < 0.01
+    assert Calibration({"h": scores / 2}).uniformity("h") > 0.99
+
+
+def test_scales_that_are_learned_stay_each_models_own():
+    def model(scale):
+        return small_vae(gallery.LearnedFactored(static_scale=scale)).eval()
+
+    first, second = model(0.1), model(2.0)
+    for vae in (first, second):
+        calibrate(vae, videos=2)
+    assert second.prior.static_scale.item() == pytest.approx(2.0)
+    assert not dict(pyro.get_param_store())

@@ -110,3 +110,12 @@ def test_smoothing_is_the_posterior_of_a_gaussian_pair():
 def test_bad_numbers_are_named(options, message):
     with pytest.raises(InputError, match=message):
         importance(small_vae(), torch.zeros(1, 4, 1, 32, 32), **options)
+
+
+def test_the_gap_is_of_the_bound_of_all_weights():
+    found = weigh(np.array([0.0] * 20 + [-100.0] * 10), (20,))
+    assert found.gap == pytest.approx(found.bounds[30] - found.elbo)
+
+
+def test_equal_weights_have_no_tail():
+    assert weigh(np.zeros(1000), (10,)).pareto_k < GOOD

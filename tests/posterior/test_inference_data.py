@@ -10,8 +10,9 @@ import pytest
 import torch
 from small_runs import FRAMES, SIZE, small_data, small_run, small_vae
 
-from pyro_factor import gallery, priors
+from pyro_factor import VideoVAE, gallery, priors
 from pyro_factor.errors import InputError
+from pyro_factor.models import GaussianRandomWalk
 from pyro_factor.posterior.calibration import calibrate
 from pyro_factor.posterior.inference_data import import_arviz, posterior_data, write_posterior
 from pyro_factor.posterior.inspect import inspect
@@ -256,3 +257,47 @@ def test_no_clips_are_refused(tmp_path, vae, clips):
         with pytest.raises(InputError, match=r"videos: got .*; give one clip or more"):
             call(vae, none, **DRAWS)
     assert not list(tmp_path.iterdir())
+
+
+def turned(num_frames):
+    return pyro.sample("ht", GaussianRandomWalk(num_frames, 2, 0.1)).flip(-2)
+
+
+def grids(num_frames):
+    z = pyro.sample("z", dist.Normal(0.0, 1.0).expand([num_frames, 2, 2]).to_event(3))
+    return z.flatten(-2)
+
+
+@pytest.mark.parametrize(
+    ("prior", "num_frames", "site", "dims"),
+    [
+        (turned, 3, "ht", ("ht_axis_0", "temporal_feature")),
+        (grids, 3, "z", ("frame", "z_feature", "z_axis_2")),
+        (gallery.gp_rbf, 1, "ht", ("temporal_feature", "frame")),
+        (gallery.gp_rbf, 3, "ht", ("temporal_feature", "frame")),
+    ],
+)
+def test_axes_have_names_of_their_own(tmp_path, prior, num_frames, site, dims):
+    sizes = {"image_shape": (1, SIZE, SIZE), "channels": (4, 8), "hidden": 16}
+    model = VideoVAE(prior, num_frames, **sizes).eval()
+    videos = torch.rand(2, num_frames, 1, SIZE, SIZE)
+    found = posterior_data(model, videos, num_samples=8, num_images=4)
+    assert found.posterior[site].dims[3:] == dims
+    path = write_posterior(tmp_path / "p.nc", model, videos, num_samples=8, num_images=4)
+    xr = az.from_netcdf(path)
+    assert xr.posterior[site].dims == found.posterior[site].dims
+    az.summary(found)
+
+
+@pytest.mark.parametrize("name", ["frame", "video", "z/w"])
+def test_draws_that_no_group_can_hold_are_named(name):
+    model = small_vae(lambda n: pyro.sample(name, dist.Normal(0.0, 1.0).expand([n, 2]).to_event(2)))
+    with pytest.raises(InputError, match=f"prior: got \"a draw '{name}'\"; a dimension is called"):
+        posterior_data(model, torch.rand(1, FRAMES, 1, SIZE, SIZE), **DRAWS)
+
+
+def test_what_a_file_can_not_hold_is_written_as_text(tmp_path, vae, clips):
+    path = write_posterior(tmp_path / "p.nc", vae, clips[:1], **DRAWS, attributes={"own": True})
+    assert az.from_netcdf(path).posterior.attrs["own"] == "True"
+    with pytest.raises(InputError, match="seed: got -1"):
+        posterior_data(vae, clips, **DRAWS, seed=-1)

@@ -62,8 +62,10 @@ def test_the_same_seed_gives_the_same_frames(vae, videos):
 @pytest.mark.parametrize(
     ("seen", "options", "message"),
     [
-        (torch.ones(3, dtype=torch.bool), {}, r"seen: got \[True, True, True\]; give 4 truth"),
-        (torch.zeros(4, dtype=torch.bool), {}, "seen: got .*one or more of them true"),
+        (torch.ones(3, dtype=torch.bool), {}, r"seen: got tensor.*; give a tensor of 4 truth"),
+        (torch.arange(4), {}, r"seen: got tensor.*; give a tensor of 4 truth"),
+        ([True] * 4, {}, r"seen: got \[True.*; give a tensor of 4 truth"),
+        (torch.zeros(4, dtype=torch.bool), {}, "seen: got .*have one frame or more seen"),
         (SEEN, {"num_samples": 1}, "num_samples: got 1"),
     ],
 )

@@ -127,3 +127,9 @@ def test_rows_of_a_schedule_that_this_version_does_not_know_are_left_out():
     rows = [row(cell) for cell in PAIR]
     unknown = [row(cell, "of another version") for cell in PAIR]
     assert render_claims(rows + unknown) == render_claims(rows)
+
+
+def test_other_seeds_of_what_lies_beyond_the_tables_are_shown():
+    rows = [row(replace(BEYOND[0], seed=seed)) for seed in (0, 1)]
+    page = render_claims(rows)
+    assert all(each.cell.name in page for each in rows)
