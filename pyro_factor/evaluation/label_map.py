@@ -47,6 +47,7 @@ def labels_figure(
         for axes, (name, classes) in zip(row, labels.items(), strict=True):
             _scatter(axes, points, classes.ravel())
             axes.set(title=f"{title}\nby {name} label", xlabel=x, ylabel=y)
+            axes.locator_params(nbins=5)
     for axes, classes in zip(grid[-1], labels.values(), strict=True):
         shown = np.unique(classes).tolist() if classes.max() < NAMED else NAMED
         handles = axes.collections[0].legend_elements(num=shown)

@@ -58,6 +58,9 @@ def styled(
     return inner
 
 
+TITLED = 6.5  # inches that a figure's title takes, even of few frames
+
+
 def save(fig: "matplotlib.figure.Figure", path: Path) -> Path:
     """Write a figure in the format that the path's suffix names, whole or not at all."""
     from matplotlib import rc_context

@@ -181,6 +181,10 @@ def train_described(
         As `train` does.
     """
     keep_freed_memory()
+    folder = Path(folder)
+    resume = config_path(folder).exists() if resume is None else resume
+    if resume and config_path(folder).exists():  # before data are downloaded or rendered
+        _check_optimiser(folder, read_state(folder)[1], config.training.iterations)
     with forked():
         torch.manual_seed(config.training.seed)
         vae: VideoVAE = build_vae(config)
@@ -188,7 +192,7 @@ def train_described(
         vae,
         data or build_data(config),
         folder=folder,
-        resume=config_path(Path(folder)).exists() if resume is None else resume,
+        resume=resume,
         max_minutes=max_minutes,
         progress=progress,
         **config.training.model_dump(),
@@ -237,11 +241,15 @@ def _resumed(folder: Path, config: Config) -> Checkpoint:
     difference = first_difference(stored, config)
     if difference is not None:
         raise InputError(f"{folder}: can't go on with another configuration: {difference}")
-    left = checkpoint.iteration < config.training.iterations
+    _check_optimiser(folder, checkpoint, config.training.iterations)
+    read_rows(metrics_path(folder))  # refused, if they are damaged, before anything is written
+    return checkpoint
+
+
+def _check_optimiser(folder: Path, checkpoint: Checkpoint, iterations: int) -> None:
+    left = checkpoint.iteration < iterations
     if left and checkpoint.iteration > 0 and not checkpoint.part("optimiser"):
         raise InputError(
             f"{folder}: can't go on: it holds a trained model without the optimiser's state; "
             f"train(load({str(folder)!r}), ...) into another folder starts from its weights"
         )
-    read_rows(metrics_path(folder))  # refused, if they are damaged, before anything is written
-    return checkpoint

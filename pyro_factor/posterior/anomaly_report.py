@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..evaluation.style import COLOURS, show_strip, styled
+from ..evaluation.style import COLOURS, TITLED, show_strip, styled
 from ..models.videos import Videos
 from .anomalies import Anomalies
 
@@ -62,7 +62,7 @@ def anomaly_figure(
     """
     from matplotlib.figure import Figure
 
-    fig = Figure(figsize=(0.6 * len(video) + 0.8, 2.6))
+    fig = Figure(figsize=(max(0.6 * len(video) + 0.8, TITLED), 2.6))
     strip, bars = fig.subplots(2, 1, height_ratios=(1, 2))
     show_strip(strip, video)
     colours = [COLOURS[1] if frame == foreign else COLOURS[0] for frame in range(len(video))]

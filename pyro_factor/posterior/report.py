@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..evaluation.intervals import mean
-from ..evaluation.style import COLOURS, MARKERS, save, show_strip, styled
+from ..evaluation.style import COLOURS, MARKERS, TITLED, save, show_strip, styled
 from ..models.video_vae import VideoVAE
 from .calibration import LEVELS, Calibration
 from .importance import GOOD, Importance
@@ -134,8 +134,10 @@ def _codes(data: Any, names: Sequence[str]) -> "matplotlib.figure.Figure":
             values = drawn.transpose("frame", ..., "all").values
             _band(axes, values.reshape(len(values), -1, values.shape[-1]))
             axes.set_title(f"{name}, clip {clip}")
+        row[-1].legend(loc="upper right", fontsize=7)
     for axes in grid[-1]:
         axes.set_xlabel("frame")
+        axes.locator_params(axis="x", integer=True)
     fig.suptitle(f"Codes of frames: the guide's means and {LEVEL:.0%} intervals")
     return fig
 
@@ -146,7 +148,8 @@ def _band(axes: "matplotlib.axes.Axes", values: np.ndarray) -> None:
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=-1)
     for feature in range(values.shape[1]):
         colour = COLOURS[feature % len(COLOURS)]
-        axes.plot(frames, values[:, feature].mean(-1), color=colour)
+        mean = values[:, feature].mean(-1)
+        axes.plot(frames, mean, color=colour, label=f"feature {feature}")
         axes.fill_between(frames, low[:, feature], high[:, feature], color=colour, alpha=0.25, lw=0)
 
 
@@ -196,6 +199,7 @@ def _pareto(found: Mapping[str, Sequence[Importance]]) -> "matplotlib.figure.Fig
         right.plot(sizes, above.mean(0), marker=MARKERS[number], ms=4, **style)
     left.axvline(GOOD, color="0.3", lw=1)
     left.set(xlabel=f"Pareto k̂ (too large above {GOOD})", ylabel="clips")
+    left.locator_params(axis="y", integer=True)
     right.set_xscale("log")
     right.set(xlabel="importance weights", ylabel="nats above the own guide's ELBO")
     right.legend()
@@ -245,7 +249,7 @@ def _prediction(
     for name, (seen, frames) in found.items():
         rows.append((name, frames.mean[0], seen))
         rows.append(("unsure", frames.spread[0] / frames.spread.max(), seen))
-    fig = Figure(figsize=(0.6 * len(video) + 0.8, 0.75 * len(rows) + 0.4))
+    fig = Figure(figsize=(max(0.6 * len(video) + 0.8, TITLED), 0.75 * len(rows) + 0.4))
     for axes, (name, images, seen) in zip(fig.subplots(len(rows), 1), rows, strict=True):
         show_strip(axes, images)
         axes.set_ylabel(name, rotation=0, ha="right", va="center")

@@ -1,11 +1,12 @@
 """The trained models as a table that fits a terminal of 80 columns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from ..evaluation.results import Judgement
 from ..evaluation.tables import Listing
 from .card import Model
 
-HEADER = ("name", "data", "features", "β", "schedule", "D", "static", "MB")
+HEADER = ("name", "data", "features", "β", "D", "static", "MB")
 
 
 def list_models(models: Sequence[Model]) -> Listing:
@@ -15,22 +16,26 @@ def list_models(models: Sequence[Model]) -> Listing:
         models: The models.
 
     Returns:
-        Name, data, static + temporal features, β, iterations × clips in a batch, the D-score and
-        the static accuracy by the linear SVM, and the size of the file.
+        Name, data, static + temporal features, β, the D-score and the static accuracy by the
+        linear SVM, in brackets by the RBF one, and the size of the file.
     """
-    title = "Trained models; D-score (D) and static accuracy by the linear SVM"
+    title = "Trained models; D-score (D) and static accuracy by the linear (RBF) SVM"
     return Listing(title, HEADER, [_row(model) for model in models])
 
 
 def _row(model: Model) -> tuple[str, ...]:
-    config, judged = model.pretrained.config, model.scores.linear
+    config, judged = model.pretrained.config, model.scores.judged
     return (
         model.card.name,
         config.data.source,
         model.features,
         f"{config.model.beta:g}",
-        f"{model.pretrained.checkpoint.iteration:,} × {config.training.videos}",
-        "" if judged is None else f"{judged.accuracies.d_score:.2f}",
-        "" if judged is None else f"{judged.transfer:.3f}",
+        _both(judged, lambda one: f"{one.accuracies.d_score:.2f}"),
+        _both(judged, lambda one: f"{one.transfer:.3f}"),
         f"{model.megabytes:.1f}",
     )
+
+
+def _both(judged: Mapping[str, Judgement], read: Callable[[Judgement], str]) -> str:
+    """What the linear SVM says, and in brackets the RBF one."""
+    return f"{read(judged['linear'])} ({read(judged['rbf'])})" if judged else ""

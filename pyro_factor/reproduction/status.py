@@ -27,7 +27,8 @@ def status(
     lines = [_line(cell, rows.get(cell), schedule, runs) for cell in wanted]
     done = sum(cell in rows for cell in wanted)
     table = markdown(["cell", "state", "D-score", "static accuracy"], lines)
-    return f"{table}\n{done} of {len(wanted)} cells of the schedule {schedule} are done."
+    where = "" if ledger.path.exists() else f" There is no ledger {ledger.path}."
+    return f"{table}\n{done} of {len(wanted)} cells of the schedule {schedule} are done.{where}"
 
 
 def _line(cell: Cell, row: Row | None, schedule: str, runs: Path) -> list[str]:

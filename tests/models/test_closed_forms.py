@@ -8,7 +8,7 @@ import oracles
 import pytest
 import torch
 
-from pyro_factor import gaussian_form, priors
+from pyro_factor import VideoVAE, gaussian_form, priors
 from pyro_factor.models import closed_forms as closed
 
 NUM_FRAMES = [1, 2, 16]
@@ -115,3 +115,13 @@ def test_closed_form_is_found_through_partials(asked):
         terms["temporal"], closed.expected_walk(loc[:, 3:], scale[:, 3:], 0.1)
     )
     assert closed.closed_form(lambda num_frames: None) is None
+
+
+def test_scales_of_each_frame_are_left_to_the_general_form():
+    scales = torch.tensor([[0.1], [0.2]])
+    prior = functools.partial(priors.factored, static_scale=scales)
+    assert closed.closed_form(prior) is None
+    loc, scale = torch.randn(2, 4), 0.1 + torch.rand(2, 4)
+    terms = VideoVAE(prior, 2, image_shape=(1, 16, 16)).model.reader.expected_log_prior(loc, scale)
+    exact = gaussian_form(prior, 2).expected_log_prob(loc, scale)
+    torch.testing.assert_close(terms["prior"], exact)
