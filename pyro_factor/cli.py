@@ -11,6 +11,7 @@ import tyro
 from tyro.conf import subcommand
 
 from . import flags
+from .allocator import keep_freed_memory
 from .bench.command import Bench
 from .commands import Data, Device, Evaluate, Figures, Priors, Report, draw, score
 from .config import read_config
@@ -100,7 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
 
     def command() -> None:
-        _parse(arguments)()
+        chosen = _parse(arguments)
+        keep_freed_memory()
+        chosen()
 
     return report(command)
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pyro_factor.allocator import keep_freed_memory
 from pyro_factor.data import BouncingDigits, Clips
-from pyro_factor.inference.allocator import keep_freed_memory
 from pyro_factor.models import Decoder, Encoder
 from pyro_factor.reproduction.tables import markdown
 from pyro_factor.track import tracking

@@ -7,6 +7,7 @@ import torch
 from small_runs import SMALL
 from small_runs import command as run
 
+from pyro_factor import cli
 from pyro_factor.config import read_config
 from pyro_factor.inference import load
 from pyro_factor.inference.trainer import Trainer
@@ -121,3 +122,10 @@ def test_a_training_that_diverges_exits_with_1(monkeypatch, capsys):
     assert run("train", *SMALL, "--iterations", 3) == 1
     error = capsys.readouterr().err
     assert "iteration 1: loss is not finite; stopped. The gradient's largest entry was 5." in error
+
+
+def test_every_command_keeps_freed_memory(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(cli, "keep_freed_memory", lambda: asked.append(True))
+    assert cli.main(["priors"]) == 0
+    assert asked == [True]

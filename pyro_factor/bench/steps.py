@@ -10,9 +10,9 @@ import pyro
 import torch
 from torch import Tensor
 
+from ..allocator import keep_freed_memory
 from ..config import TrainingConfig
 from ..data import BouncingDigits
-from ..inference.allocator import keep_freed_memory
 from ..inference.hardware import choose_precision
 from ..inference.trainer import Trainer
 from ..models import VideoVAE, priors

@@ -10,6 +10,7 @@ import pyro
 import torch
 from torch import nn
 
+from ..allocator import keep_freed_memory
 from ..checkpoint import Checkpoint, restore
 from ..config import Config, TrainingConfig, first_difference
 from ..data import VideoData
@@ -18,7 +19,6 @@ from ..files import locked
 from ..models.described import build_vae
 from ..models.thinned import thinned_pair
 from ..models.video_vae import VideoVAE
-from .allocator import keep_freed_memory
 from .captured import check_capture
 from .conditions import evaluated
 from .estimators import make_estimator
