@@ -183,11 +183,11 @@ def train_described(
     keep_freed_memory()
     folder = Path(folder)
     resume = config_path(folder).exists() if resume is None else resume
-    if resume and config_path(folder).exists():  # before data are downloaded or rendered
-        _check_optimiser(folder, read_state(folder)[1], config.training.iterations)
     with forked():
         torch.manual_seed(config.training.seed)
         vae: VideoVAE = build_vae(config)
+    if resume and config_path(folder).exists():  # before data are downloaded or rendered
+        _check_optimiser(folder, read_state(folder)[1], config.training.iterations)
     return train(
         vae,
         data or build_data(config),

@@ -118,7 +118,7 @@ def dimensions(layout: Layout) -> dict[str, tuple[str, ...]]:
     found = {each.name: _dimensions(each, layout) for each in layout.draws}
     taken = {"chain", "draw", "video", *IMAGE}.union(*found.values())
     for name in found:
-        advice = "a dimension is called so, or a group could be; rename the prior's draw"
+        advice = "a dimension has that name, or a file could not hold it; rename the draw"
         require(name not in taken and "/" not in name, "prior", f"a draw {name!r}", advice)
     sizes: dict[str, set[int]] = {}
     for each in layout.draws:

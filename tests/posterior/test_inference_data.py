@@ -292,7 +292,9 @@ def test_axes_have_names_of_their_own(tmp_path, prior, num_frames, site, dims):
 @pytest.mark.parametrize("name", ["frame", "video", "z/w"])
 def test_draws_that_no_group_can_hold_are_named(name):
     model = small_vae(lambda n: pyro.sample(name, dist.Normal(0.0, 1.0).expand([n, 2]).to_event(2)))
-    with pytest.raises(InputError, match=f"prior: got \"a draw '{name}'\"; a dimension is called"):
+    with pytest.raises(
+        InputError, match=f"prior: got \"a draw '{name}'\"; a dimension has that name"
+    ):
         posterior_data(model, torch.rand(1, FRAMES, 1, SIZE, SIZE), **DRAWS)
 
 
