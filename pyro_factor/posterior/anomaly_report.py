@@ -69,5 +69,6 @@ def anomaly_figure(
     bars.bar(np.arange(1, len(video) + 1), found.surprise[0], color=colours)
     bars.set(xlabel="frame", ylabel="surprise, nats", xlim=(0.5, len(video) + 0.5))
     bars.set_yscale("symlog")
+    bars.locator_params(axis="x", integer=True)
     fig.suptitle("A frame of another clip put in (orange): log p(x_i) - log p(x_i | the others)")
     return fig
