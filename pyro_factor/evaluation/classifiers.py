@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ..errors import require
+from .factors import check_finite
 
 
 def _linear() -> Any:
@@ -99,8 +100,8 @@ def correct(
         rng = np.random.default_rng(seed)
         chosen = rng.choice(len(train_labels), int(max_frames), replace=False)
         train_features, train_labels = train_features[chosen], train_labels[chosen]
-    finite = bool(np.isfinite(train_features).all() and np.isfinite(test_features).all())
-    require(finite, "features", "nan or inf", "give finite ones; look at how the training went")
+    check_finite(train_features)
+    check_finite(test_features)
     classes = np.unique(train_labels)
     advice = "draw more clips, or take data that show two classes or more"
     require(len(classes) > 1, "labels", classes.tolist(), advice)

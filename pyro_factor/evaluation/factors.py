@@ -12,6 +12,12 @@ def factor_labels(codes: Codes) -> Int[np.ndarray, "frames 2"]:
     return np.stack([codes.static, codes.temporal], -1)
 
 
+def check_finite(features: Float[np.ndarray, "frames features"]) -> None:
+    """Raise `InputError` unless every feature is finite; the columns of others are named."""
+    broken = np.flatnonzero(~np.isfinite(features).all(0)).tolist()
+    require(not broken, "features", broken, "these columns hold a number that is not finite")
+
+
 def check_factors(
     features: Float[np.ndarray, "frames features"],
     labels: Int[np.ndarray, "frames factors"],
@@ -42,8 +48,7 @@ def check_factors(
     )
     counts = (len(features), len(labels))
     require(counts[0] == counts[1] > 0, "frames", counts, "give each frame its features and labels")
-    broken = np.flatnonzero(~np.isfinite(features).all(0)).tolist()
-    require(not broken, "features", broken, "these columns hold a number that is not finite")
+    check_finite(features)
     single = [j for j, column in enumerate(labels.T) if len(np.unique(column)) < 2]
     require(not single, "labels", single, "these factors show one class only; draw more clips")
 

@@ -63,8 +63,7 @@ def prior_figure(seed: int = 0) -> "matplotlib.figure.Figure":
     rows = -(-len(BUILT_IN) // 3)
     fig = Figure(figsize=(9, 1.6 * rows))
     grid = fig.subplots(rows, 3, sharex=True).flat
-    with forked():
-        torch.manual_seed(seed)
+    with forked(seed):
         for axes, name in zip(grid, BUILT_IN, strict=False):
             _panel(axes, name)
     for axes in list(grid[len(BUILT_IN) :]):

@@ -58,9 +58,12 @@ class Record:
     scores: Scores | None
     decoded: Decoded | None = None
 
-    def older(self, iteration: int | None) -> bool:
-        """Whether an iteration, if it is known, is before the last."""
-        return iteration is not None and bool(self.rows) and iteration < self.rows[-1]["iteration"]
+    def outgrown(self, what: str, iteration: int | None, command: str) -> list[str]:
+        """What to say of measures of an iteration, if it is known to be before the last."""
+        if iteration is None or not self.rows or iteration >= self.rows[-1]["iteration"]:
+            return []
+        told = f"{what} of iteration {iteration:,}, and the training went on"
+        return [f"{told}: pyro-factor {command}"]
 
 
 def write_report(
@@ -216,12 +219,12 @@ def _section(record: Record) -> dict[str, Any]:
     folder, missing = record.folder, []
     if record.scores is None:
         missing.append(f"No scores yet: pyro-factor evaluate {folder}")
-    elif record.older(record.scores.iteration):
-        told = f"The scores are of iteration {record.scores.iteration:,}"
-        missing.append(f"{told}, and the training went on: pyro-factor evaluate {folder}")
-    if record.decoded is not None and record.older(record.decoded.iteration):
-        told = f"What a judge tells is of iteration {record.decoded.iteration:,}"
-        missing.append(f"{told}, and the training went on: pyro-factor evaluate {folder} --images")
+    else:
+        scored = record.scores.iteration
+        missing += record.outgrown("The scores are", scored, f"evaluate {folder}")
+    if record.decoded is not None:
+        judged, command = record.decoded.iteration, f"evaluate {folder} --images"
+        missing += record.outgrown("What a judge tells is", judged, command)
     images = _images(folder / "figures")
     if not images:
         missing.append(f"No figures yet: pyro-factor figures {folder}")

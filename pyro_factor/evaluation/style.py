@@ -34,6 +34,7 @@ STYLE: dict[Any, Any] = {
 # Okabe and Ito's colours, told apart with every kind of colour vision, and markers beside them.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # one more, so that pairs repeat late
+TITLED = 6.5  # inches that a figure's title takes, even of few frames
 
 Arguments = ParamSpec("Arguments")
 
@@ -56,9 +57,6 @@ def styled(
             return draw(*args, **kwargs)
 
     return inner
-
-
-TITLED = 6.5  # inches that a figure's title takes, even of few frames
 
 
 def save(fig: "matplotlib.figure.Figure", path: Path) -> Path:

@@ -183,8 +183,7 @@ def train_described(
     keep_freed_memory()
     folder = Path(folder)
     resume = config_path(folder).exists() if resume is None else resume
-    with forked():
-        torch.manual_seed(config.training.seed)
+    with forked(config.training.seed):
         vae: VideoVAE = build_vae(config)
     if resume and config_path(folder).exists():  # before data are downloaded or rendered
         _check_optimiser(folder, read_state(folder)[1], config.training.iterations)

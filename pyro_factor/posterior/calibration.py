@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..errors import check_seed, require
+from ..errors import require
 from ..inference.seeds import forked
 from ..models.video_vae import VideoVAE
 from .draws import draw_prior
@@ -90,11 +90,9 @@ def calibrate(
     num_frames = vae.num_frames if num_frames is None else num_frames
     require(num_frames >= 1, "num_frames", num_frames, "give 1 or more")
     require(batch_size >= 1, "batch_size", batch_size, "give 1 or more")
-    check_seed(seed)
     vae.eval()
     parts: dict[str, list[Tensor]] = {}
-    with forked():
-        torch.manual_seed(seed)
+    with forked(seed):
         for numbers in torch.arange(videos).split(batch_size):
             for name, scores in _scores(vae, len(numbers), num_frames).items():
                 parts.setdefault(name, []).append(scores)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..errors import check_seed, require
+from ..errors import require
 from ..inference.seeds import seeded
 from ..models.video_vae import VideoVAE
 from ..models.videos import Videos
@@ -79,7 +79,6 @@ def importance(
     require(num_samples >= LEAST, "num_samples", num_samples, f"give {LEAST} or more")
     require(guide in GUIDES, "guide", guide, f"choose from {', '.join(GUIDES)}")
     require(all(k >= 1 for k in bounds), "bounds", tuple(bounds), "give 1 or more")
-    check_seed(seed)
     import_arviz()
     found = []
     for number in track(range(len(videos)), len(videos), f"Weighing draws, {guide}"):

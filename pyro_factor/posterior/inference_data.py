@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -59,12 +58,10 @@ def posterior_data(
     """
     arviz = import_arviz()
     sizes = check_sizes(num_samples, num_images)
-    check_seed(seed)
     num_frames = _videos(videos).shape[1]
     parts = list(_batches(vae, videos, sizes, seed))
     groups = {name: _joined([part[name] for part in parts]) for name in parts[0]}
-    with forked():
-        torch.manual_seed(seed)
+    with forked(seed):
         groups |= prior_groups(vae, num_frames, sizes)
     given = _attributes(seed, attributes)
     data = {name: dataset(group, given) for name, group in groups.items()}
@@ -126,8 +123,7 @@ def write_posterior(
     check_seed(seed)
     given = _attributes(seed, attributes)
     with atomic(path) as temporary, h5netcdf.File(temporary, "w") as file:
-        with forked():
-            torch.manual_seed(seed)
+        with forked(seed):
             for name, group in prior_groups(vae.eval(), clips.shape[1], sizes).items():
                 _write(file, name, group, 0, 0, given)
         total, start = len(clips), 0

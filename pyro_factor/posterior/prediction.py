@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..errors import check_seed, require
+from ..errors import require
 from ..inference.seeds import forked
 from ..models.video_vae import VideoVAE
 from ..models.videos import Videos
@@ -54,11 +54,9 @@ def predict(
         NotGaussianPrior: The prior has no Gaussian form; the draw is named.
     """
     require(num_samples >= 2, "num_samples", num_samples, "give 2 or more")
-    check_seed(seed)
     joint = vae.eval().smooth(videos, seen=seen)
     require(bool(seen.any()), "seen", seen.tolist(), "have one frame or more seen")
-    with forked():
-        torch.manual_seed(seed)
+    with forked(seed):
         codes = joint.sample(num_samples).to(videos.dtype)
     pixels = torch.stack([vae.decode(h) for h in codes])
     return Frames(pixels.mean(0), pixels.std(0))

@@ -69,8 +69,7 @@ def variance(
         for iteration in sorted({*kept_iterations(Path(run.folder)), run.iteration} - done):
             last = iteration == run.iteration
             root = run.data.settings["root"]
-            vae = copy.deepcopy(run.vae)
-            kept = run if last else load_run(run.folder, vae, root, iteration)
+            kept = run if last else load_run(run.folder, copy.deepcopy(run.vae), root, iteration)
             videos = run.data.batch(clips, torch.Generator().manual_seed(seed)).videos
             given = {"point": float(iteration), "draws": draws, "seed": seed, "track": track}
             rows += measure(kept.vae, videos, runners, **given)  # type: ignore[arg-type]

@@ -81,8 +81,7 @@ class Bench:
         """A fresh model on clips, and draws of its reconstruction with one particle."""
         data = self.data.replace(num_frames=config.data.num_frames)
         videos = data.batch(self.clips, torch.Generator().manual_seed(self.seed)).videos
-        with forked():
-            torch.manual_seed(config.training.seed)
+        with forked(config.training.seed):
             lab = Laboratory(build_vae(config), videos, tuple(HEADS.values()))
         return lab, self._decode(lab, ANALYTIC)
 

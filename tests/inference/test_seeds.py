@@ -5,6 +5,7 @@ from contextlib import nullcontext
 import pytest
 import torch
 
+from pyro_factor.errors import InputError
 from pyro_factor.inference.seeds import forked, seeded
 
 
@@ -25,6 +26,13 @@ def test_a_piece_of_work_has_draws_of_its_own_and_leaves_no_trace():
 def test_the_gpu_in_use_is_left_as_it_was_too(monkeypatch, in_use, devices):
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: in_use)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
-    monkeypatch.setattr(torch.random, "fork_rng", nullcontext)
-    with forked() as found:
-        assert found == devices
+    asked = []
+    monkeypatch.setattr(torch.random, "fork_rng", lambda found: nullcontext(asked.append(found)))
+    with forked(0):
+        assert asked == [devices]
+
+
+@pytest.mark.parametrize("work", [forked, seeded])
+def test_a_seed_out_of_range_is_named(work):
+    with pytest.raises(InputError, match="seed: got -1"), work(-1):
+        pass
