@@ -124,8 +124,9 @@ def first_difference(stored: Config, given: Config) -> str | None:
     """Name the first key, with both values, that keeps a run from going on as described."""
     for section in ("data", "model", "training"):
         ours, theirs = getattr(stored, section), getattr(given, section)
-        for key in type(ours).model_fields:
-            a, b = getattr(ours, key), getattr(theirs, key)
+        held, asked = ours.model_dump(), theirs.model_dump()
+        for key, a in held.items():
+            b = asked[key]
             if a != b and ((section, key) not in FREE or _other_chairs(key, a, b, ours)):
                 return f"{key}: the run has {a!r}, not {b!r}"
     if given.training.iterations < stored.training.iterations:

@@ -2,12 +2,29 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 Size = Annotated[int, Field(gt=0)]
 Digits = Literal["embedded", "mnist", "fashion-mnist", "kmnist"]
+
+
+def _several(value: Any) -> Any:
+    return (value,) if isinstance(value, int) else value
+
+
+def _written(sizes: tuple[int, ...]) -> int | tuple[int, ...]:
+    return sizes[0] if len(sizes) == 1 else sizes
+
+
+# one is written as a number
+OneOrMore = Annotated[
+    tuple[Size, ...],
+    Field(min_length=1),
+    BeforeValidator(_several),
+    PlainSerializer(_written),
+]
 
 
 class Section(BaseModel):
@@ -156,8 +173,10 @@ class TrainingConfig(Section):
 
     iterations: int = Field(default=30_000, gt=0, description="Steps of the optimiser.")
     videos: int = Field(default=64, gt=0, description="Videos in a batch.")
-    every: int = Field(
-        default=1, gt=0, description="Train on every so many-th frame, under the prior's marginal."
+    every: OneOrMore = Field(
+        default=(1,),
+        description="Train on every so many-th frame, under the prior's marginal; of several "
+        "numbers each in its turn.",
     )
     elbo: Literal["analytic", "trace", "path", "antithetic", "sobol"] = Field(
         default="analytic", description="Estimator of the ELBO."

@@ -1,27 +1,22 @@
 """One step of training after another, each a function of the seed and its number alone."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping
 
 import numpy as np
-import pyro.distributions as dist
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..config import TrainingConfig
 from ..data import VideoData
-from ..models.networks import full_precision
-from ..models.registration import unregistered
-from ..models.thinned import thinned_pair
-from ..models.video_guide import marginals
+from ..models.thinned import thinned_pairs
 from ..models.video_vae import VideoVAE
 from .captured import Captured, Step
 from .estimators import make_estimator
 from .hardware import choose_precision
-from .orthogonality import orthogonality_penalty
+from .objective import Objective
 from .persistence import TEMPORAL, Persistence
-from .warm_up import discount, missing_weights
+from .warm_up import missing_weights
 
 
 class Trainer:
@@ -41,25 +36,32 @@ class Trainer:
         self, vae: VideoVAE, data: VideoData, config: TrainingConfig, device: torch.device
     ) -> None:
         self.vae, self.data, self.config, self.device = vae, data, config, device
-        self.pair = thinned_pair(vae, config.every)
-        self.elbo = make_estimator(config.elbo, config.particles, self.pair.max_plate_nesting)
-        self.loss = self.elbo(self.pair.model, self.pair.guide)
         self.names: dict[Tensor, str] = {
             parameter: name for name, parameter in vae.named_parameters()
         }
+        self.optimiser = torch.optim.Adam(self.names, fused=device.type in {"cpu", "cuda"})
+        self.precision = choose_precision(config.precision, device)
         kept = vae.factors.get(TEMPORAL, [])
         self.persistence = Persistence(kept, config.persistence_order, config.persistence_memory)
         self.persistence.to(device)
-        self.precision = choose_precision(config.precision, device)
-        self.optimiser = torch.optim.Adam(
-            self.loss.parameters(), fused=device.type in {"cpu", "cuda"}
-        )
-        self._captured: Step | None = None
+        pairs = thinned_pairs(vae, config.every)
+        nesting = max(pair.max_plate_nesting for pair in pairs.values())
+        self.elbo = make_estimator(config.elbo, config.particles, nesting)
+        self.objectives = {every: self._objective(every, pair) for every, pair in pairs.items()}
+        self._captured: dict[int, Step] = {}
         if config.cuda_graph and device.type == "cuda":
             self.capture()
 
+    def _objective(self, every: int, pair: VideoVAE) -> Objective:
+        low = self.precision is torch.bfloat16
+        # between frames that lie near each other what moves is kept as well as what stays
+        far = every == max(self.config.every)
+        return Objective(pair, self.elbo, self.config, low, self.persistence if far else None)
+
     def capture(self, make: Callable[[Step, torch.device], Step] = Captured) -> None:
-        """Have steps launched as one CUDA graph; what changes from one to the next is in tensors.
+        """Have steps launched as CUDA graphs; what changes from one to the next is in tensors.
+
+        There is one for each distance of frames.
 
         Args:
             make: What captures a step.
@@ -69,12 +71,15 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["capturable"] = True
         self._rate, self._missing = rate, missing
-        self._captured = make(lambda videos: self._step(videos, rate, missing), self.device)
+        for every in self.objectives:
+            step = functools.partial(self._step, every, rate=rate, missing=missing)
+            self._captured[every] = make(step, self.device)
 
     def draw(self, iteration: int) -> Tensor:
         """Draw the clips of an iteration, numbered from 0, and seed its latent draws."""
-        generator = self.seed(iteration)
-        return self.data.batch(self.config.videos, generator).videos[:, :: self.config.every]
+        every = self.distance(iteration)
+        whole = self.data.batch(self.config.videos, self.seed(iteration)).videos
+        return whole[:, ::every][:, : self.objectives[every].pair.num_frames]
 
     def update(self, iteration: int, videos: Tensor) -> dict[str, Tensor]:
         """Do one step of the optimiser.
@@ -87,19 +92,24 @@ class Trainer:
             The loss and the ELBO's terms, nats per video, the largest entry of the gradient
             ("gradient"), and the penalty if it has a weight, still on the device.
         """
-        rate = self.learning_rate(iteration)
+        every, rate = self.distance(iteration), self.learning_rate(iteration)
         missing = missing_weights(self.config.warm_up, iteration)
-        if self._captured is None:
-            return self._step(videos, rate, {name: w for name, w in missing.items() if w > 0})
+        if not self._captured:
+            left = {name: weight for name, weight in missing.items() if weight > 0}
+            return self._step(every, videos, rate, left)
         self._rate.fill_(rate)
         for name, weight in missing.items():
             self._missing[name].fill_(weight)
-        return self._captured(videos)
+        return self._captured[every](videos)
 
     def _step(
-        self, videos: Tensor, rate: float | Tensor, missing: Mapping[str, float | Tensor]
+        self,
+        every: int,
+        videos: Tensor,
+        rate: float | Tensor,
+        missing: Mapping[str, float | Tensor],
     ) -> dict[str, Tensor]:
-        loss, penalties = self.objective(videos, missing)
+        loss, penalties = self.objectives[every](videos, missing)
         self.optimiser.zero_grad()
         loss.backward()
         gradients = [p.grad for p in self.names if p.grad is not None]
@@ -114,45 +124,9 @@ class Trainer:
             **self.elbo.last_terms,
         }
 
-    def objective(
-        self, videos: Tensor, missing: Mapping[str, float | Tensor]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return what a step lowers, nats per video, and the penalties in it.
-
-        Args:
-            videos: Clips (B, N, C, H, W).
-            missing: What is missing of the weights of factors' KLs, as `discount` takes it.
-        """
-        low = self.precision is torch.bfloat16
-        with (
-            torch.autocast(self.device.type, torch.bfloat16, enabled=low),
-            outputs(self.pair.guide.encoder) as encoded,
-            unregistered(self.pair.guide, self.pair.model),
-        ):
-            loss = self.loss(videos) / len(videos)
-        if not (missing or self.config.orthogonality or self.config.persistence):
-            return loss, {}
-        q = self._normals(encoded[-1], videos)
-        if missing:
-            loss = loss - discount(self.pair, q, missing)
-        penalties = self._penalties(q)
-        for name, penalty in penalties.items():
-            loss = loss + getattr(self.config, name) * penalty
-        return loss, penalties
-
-    def _penalties(self, q: dist.Normal) -> dict[str, Tensor]:
-        """The penalties that have a weight in the configuration, by its name."""
-        found = {}
-        if self.config.orthogonality:
-            found["orthogonality"] = orthogonality_penalty(q.loc, self.vae.factors)
-        if self.config.persistence:
-            found["persistence"] = self.persistence(q.loc)
-        return found
-
-    def _normals(self, encoded: tuple[Tensor, Tensor], videos: Tensor) -> dist.Normal:
-        """The guide's Normals, by what the encoder has made of the clips' frames, (B, N, D)."""
-        loc, scale = (full_precision(each).unflatten(0, videos.shape[:2]) for each in encoded)
-        return marginals(self.pair.guide.combined(dist.Normal(loc, scale)), loc.dtype)
+    def distance(self, iteration: int) -> int:
+        """Frames from one that an iteration trains on to the next: each of several in its turn."""
+        return self.config.every[iteration % len(self.config.every)]
 
     def seed(self, iteration: int) -> torch.Generator:
         """Seed the latent draws of an iteration, and give the generator of its clips."""
@@ -195,14 +169,3 @@ class Trainer:
                 state[key] = torch.empty_like(parameter).copy_(state[key]).detach()
             if state:
                 self.optimiser.state[parameter] = state
-
-
-@contextmanager
-def outputs(module: nn.Module) -> Iterator[list[Any]]:
-    """Keep what a module gives while it is called by others: first by checks of a new pair."""
-    kept: list[Any] = []
-    handle = module.register_forward_hook(lambda _, inputs, output: kept.append(output))
-    try:
-        yield kept
-    finally:
-        handle.remove()

@@ -17,7 +17,7 @@ from ..data import VideoData
 from ..errors import InputError, require
 from ..files import locked
 from ..models.described import build_vae
-from ..models.thinned import thinned_pair
+from ..models.thinned import thinned_pairs
 from ..models.video_vae import VideoVAE
 from .captured import check_capture
 from .conditions import evaluated
@@ -49,7 +49,7 @@ def train(
     videos: int = DEFAULTS.videos,
     folder: str | Path = "runs/first",
     *,
-    every: int = DEFAULTS.every,
+    every: int | Sequence[int] = DEFAULTS.every,
     elbo: str = DEFAULTS.elbo,
     particles: int = DEFAULTS.particles,
     learning_rate: float = DEFAULTS.learning_rate,
@@ -84,7 +84,8 @@ def train(
         videos: Clips in a batch.
         folder: The run folder: configuration, metrics (nats per video) and checkpoint.
         every: Train on every so many-th frame of a clip, under the prior's exact marginal: more
-            clips, and so more of what is static, for the same number of frames.
+            clips, and so more of what is static, for the same number of frames. Of several
+            numbers each has its turn, of as many frames as the largest one leaves.
         elbo: "analytic" (`AnalyticKL_ELBO`), "trace" (`Trace_ELBO`), "path" (its path-derivative
             form), "antithetic" or "sobol" (the exact KL, reconstruction draws that are spread).
         particles: Monte-Carlo samples for each gradient.
@@ -92,7 +93,8 @@ def train(
         decay: Factor on the learning rate ...
         decay_every: ... applied every so many iterations.
         orthogonality: Weight of `orthogonality_penalty` of the guide's means, in nats per video.
-        persistence: Weight of `persistence_penalty` of the temporal factor ht, in nats per video.
+        persistence: Weight of `persistence_penalty` of the temporal factor ht, in nats per video;
+            of several distances of frames it counts in the turns of the largest.
         persistence_order: Products of up to so many features count in the penalty, 1 to 6.
         persistence_memory: Steps whose covariances count in it (`inference.Persistence`).
         warm_up: By factor, such as {"hs": 4_000}: iterations in which the weight of its KL rises
@@ -125,6 +127,7 @@ def train(
     """
     training = {key: value for key, value in locals().items() if key in TrainingConfig.model_fields}
     training |= {"keep": tuple(keep), "warm_up": dict(warm_up)}
+    training |= {"every": tuple(every) if isinstance(every, Sequence) else every}
     folder, config, where = Path(folder), describe(vae, data, training), choose_device(device)
     require(max_minutes > 0, "max_minutes", max_minutes, "give a positive number of minutes")
     with determinism(deterministic):
@@ -204,11 +207,11 @@ def _check_clips(vae: VideoVAE, data: VideoData, training: TrainingConfig) -> No
     require(data.num_frames == vae.num_frames, "data.num_frames", data.num_frames, advice)
     device = next(vae.parameters()).device
     clips = data.batch(1, torch.Generator(device).manual_seed(0))
-    local = pyro.settings.context(module_local_params=True)
-    pair = thinned_pair(vae, training.every)
-    with local, forked(), evaluated(pair):
-        elbo = make_estimator(training.elbo, training.particles, pair.max_plate_nesting)
-        elbo.loss(pair.model, pair.guide, clips.videos[:, :: training.every])
+    for every, pair in thinned_pairs(vae, training.every).items():
+        local = pyro.settings.context(module_local_params=True)
+        with local, forked(), evaluated(pair):
+            elbo = make_estimator(training.elbo, training.particles, pair.max_plate_nesting)
+            elbo.loss(pair.model, pair.guide, clips.videos[:, ::every][:, : pair.num_frames])
 
 
 def _check_factors(vae: VideoVAE, orthogonality: float) -> None:
@@ -219,7 +222,7 @@ def _check_factors(vae: VideoVAE, orthogonality: float) -> None:
 
 def _check_batch(vae: VideoVAE, training: TrainingConfig) -> None:
     """Raise if batch normalisation would have one frame to take statistics of."""
-    one = training.videos * -(-vae.num_frames // training.every) == 1
+    one = training.videos * -(-vae.num_frames // max(training.every)) == 1
     normalised = any(isinstance(module, nn.BatchNorm1d) for module in vae.modules())
     advice = "batch normalisation needs two frames or more in a batch; give 2"
     require(not (one and normalised), "videos", training.videos, advice)

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import math
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
@@ -35,7 +36,7 @@ def thinned(prior: Prior, every: int, num_frames: int = 1) -> Prior:
     Args:
         prior: A Pyro model function.
         every: Frames from one that is kept to the next.
-        num_frames: Frames of the whole clip, for a prior whose frames depend on their number; any
+        num_frames: Frames of the whole clip, for a prior whose frames depend on their number; all
             that are left after the last one kept are integrated out too.
 
     Returns:
@@ -45,12 +46,12 @@ def thinned(prior: Prior, every: int, num_frames: int = 1) -> Prior:
         InputError: `every` is below 1, or the prior is a module without that method.
     """
     require(every >= 1, "every", every, "give 1 or more")
-    if every == 1:
-        return prior
     if isinstance(prior, Thinning):
         return prior.thinned(every)
     advice = "this prior has parameters and no method thinned(every); give 1, or the prior one"
-    require(not isinstance(prior, nn.Module), "every", every, advice)
+    require(not isinstance(prior, nn.Module) or every == 1, "every", every, advice)
+    if every == 1 and (num_frames == 1 or isinstance(prior, nn.Module)):
+        return prior
     bound = merged(prior)
     if bound.func is priors.independent:
         return prior
@@ -59,44 +60,59 @@ def thinned(prior: Prior, every: int, num_frames: int = 1) -> Prior:
         return functools.partial(bound, temporal_scale=scale * math.sqrt(every))
 
     def kept(num_kept: int) -> Float[Tensor, "*videos frames features"]:
-        whole = num_frames if num_kept == -(-num_frames // every) else every * (num_kept - 1) + 1
-        return prior(whole)[..., ::every, :]
+        whole = max(num_frames, every * (num_kept - 1) + 1)
+        return prior(whole)[..., ::every, :][..., :num_kept, :]
 
     return kept
 
 
-def thinned_pair(vae: VideoVAE, every: int) -> VideoVAE:
+def thinned_pair(vae: VideoVAE, every: int, largest: int | None = None) -> VideoVAE:
     """A pair for every so many-th frame, with the networks of a model: what trains one trains both.
 
-    The frames that are kept stand for all: their reconstruction counts `every` times, which is a
-    weight of β / every of the KL, so that the clip's global draws cost what they cost in the whole
-    clip. What the KL holds for each frame by itself counts less by that.
+    The frames that are kept stand for all: their reconstruction counts `largest` times, which is a
+    weight of β / largest of the KL, so that the clip's global draws cost what they cost in the
+    whole clip. What the KL holds for each frame by itself counts less by that.
 
     Args:
         vae: The model.
         every: Frames from one that is kept to the next.
+        largest: Keep only as many as there would be this far apart; `every` unless given.
 
     Returns:
-        A model of ⌈N / every⌉ frames; the model itself for 1.
+        A model of ⌈N / largest⌉ frames; the model itself for 1.
 
     Raises:
         InputError: As `thinned`; fewer than two frames would be kept; or a prior whose marginal
             isn't known, such as one that isn't Gaussian.
     """
-    if every == 1:
+    largest = largest or every
+    if largest == 1:
         return vae
     advice = f"give less than the {vae.num_frames} frames of a clip"
-    require(every < vae.num_frames, "every", every, advice)
+    require(largest < vae.num_frames, "every", largest, advice)
     prior = thinned(vae.prior, every, vae.num_frames)
     try:
         return VideoVAE(
             prior,
-            -(-vae.num_frames // every),
+            -(-vae.num_frames // largest),
             encoder=vae.guide.encoder,
             decoder=vae.model.decoder,
             image_shape=vae.image_shape,
-            **vae.settings | {"beta": vae.beta / every},
+            **vae.settings | {"beta": vae.beta / largest},
         )
     except InputError as error:
         advice = "the prior of those frames alone isn't known; give 1"
         raise InputError(f"every: got {every}; {advice} ({error})") from error
+
+
+def thinned_pairs(vae: VideoVAE, distances: Sequence[int]) -> dict[int, VideoVAE]:
+    """Pairs by the distance of their frames, each of as many as the largest one leaves.
+
+    Args:
+        vae: The model.
+        distances: Frames from one that is kept to the next.
+
+    Raises:
+        InputError: As `thinned_pair`.
+    """
+    return {every: thinned_pair(vae, every, max(distances)) for every in distances}

@@ -41,6 +41,7 @@ STEPS = {
     "a shuffling guide": ({"guide": "shuffling"}, {}),
     "a moving window": ({"glimpse": 12, "frequencies": 3}, {}),
     "some frames": ({}, {"every": 2}),
+    "several distances": ({}, {"every": (1, 2), "persistence": 1.0}),
     "penalties": ({}, {"orthogonality": 1.0, "persistence": 1.0}),
     "a memory": ({}, {"persistence": 1.0, "persistence_order": 2, "persistence_memory": 9}),
     "a warm-up": ({}, {"warm_up": {"hs": 5, "ht": 5}}),
@@ -52,21 +53,22 @@ STEPS = {
 def test_a_step_reads_nothing_from_a_gpu_and_copies_nothing_to_it(model, training, unchecked):
     vae = small_vae(**model)
     config = TrainingConfig(videos=4, precision="float32", **training)
-    frames = FRAMES // config.every
+    frames = FRAMES // max(config.every)
     with pyro.settings.context(module_local_params=True):
         trainer = Trainer(vae, small_data(), config, torch.device("cpu"))
-        trainer.update(0, torch.rand(4, frames, 1, SIZE, SIZE))  # the first one checks the pair
+        for turn in range(len(config.every)):  # the first one checks the pair
+            trainer.update(turn, torch.rand(4, frames, 1, SIZE, SIZE))
         with FakeTensorMode(allow_non_fake_inputs=True), pyro.validation_enabled(False):
             vae.to("cuda").train()
             videos = torch.empty(4, frames, 1, SIZE, SIZE, device="cuda")
-            trainer.device = videos.device
             trainer.persistence.to("cuda")
             missing = {name: torch.zeros((), device="cuda") for name in config.warm_up}
-            trainer.objective(videos, missing)  # the second copies what every later one uses
-            with Copies() as copies:
-                objective, _ = trainer.objective(videos, missing)
-            assert objective.device.type == "cuda"
-    assert copies.seen == []
+            for objective in trainer.objectives.values():
+                objective(videos, missing)  # the second copies what every later one uses
+                with Copies() as copies:
+                    lowered, _ = objective(videos, missing)
+                assert lowered.device.type == "cuda"
+                assert copies.seen == []
 
 
 def test_a_copy_and_a_factorisation_would_be_seen():

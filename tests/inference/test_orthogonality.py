@@ -71,7 +71,7 @@ def test_it_is_of_the_guides_means(guide):
     with pyro.settings.context(module_local_params=True):
         trainer = Trainer(vae, small_data(), config, torch.device("cpu"))
         videos = trainer.draw(0)
-        _, found = trainer.objective(videos, {})
+        _, found = trainer.objectives[1](videos, {})
     vae.train()
     expected = orthogonality_penalty(vae.encode(videos).loc, vae.factors)
     torch.testing.assert_close(found["orthogonality"], expected, rtol=1e-4, atol=1e-7)

@@ -168,7 +168,7 @@ def test_a_finished_run_says_so(tmp_path, capsys):
 def spoil(part):
     def act(trainer):
         with torch.no_grad():
-            next(p for n, p in trainer.loss.named_parameters() if part in n).fill_(torch.nan)
+            next(p for n, p in trainer.vae.named_parameters() if part in n).fill_(torch.nan)
 
     return act
 
@@ -208,7 +208,7 @@ def test_each_term_is_named_with_what_helps(tmp_path, monkeypatch, term, elbo, p
 
     def act(trainer):
         with torch.no_grad():
-            chosen = [p for n, p in trainer.loss.named_parameters() if part in n and name in n]
+            chosen = [p for n, p in trainer.vae.named_parameters() if part in n and name in n]
             chosen[0].view(-1)[entry] = value
 
     at(2, act, "draw", monkeypatch)
