@@ -1,6 +1,6 @@
 """The parts of a run's description: data, model and training, each field with its range."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args
 
@@ -11,6 +11,8 @@ Digits = Literal["embedded", "mnist", "fashion-mnist", "kmnist"]
 
 
 def _several(value: Any) -> Any:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(value)
     return (value,) if isinstance(value, int) else value
 
 

@@ -127,7 +127,6 @@ def train(
     """
     training = {key: value for key, value in locals().items() if key in TrainingConfig.model_fields}
     training |= {"keep": tuple(keep), "warm_up": dict(warm_up)}
-    training |= {"every": tuple(every) if isinstance(every, Sequence) else every}
     folder, config, where = Path(folder), describe(vae, data, training), choose_device(device)
     require(max_minutes > 0, "max_minutes", max_minutes, "give a positive number of minutes")
     with determinism(deterministic):

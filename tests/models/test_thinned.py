@@ -1,20 +1,24 @@
 """Priors of every so many-th frame, against the blocks of the whole prior's covariance."""
 
+import json
 import math
+import re
 from functools import partial
 
 import numpy as np
+import pyro
 import pytest
 import torch
 from small_runs import small_data, small_run, small_vae
 
 from pyro_factor import AnalyticKL_ELBO, VideoVAE, gallery, gaussian_form, priors
-from pyro_factor.config import FROM_PYTHON
+from pyro_factor.config import FROM_PYTHON, TrainingConfig, make_config, read_config
 from pyro_factor.errors import InputError
+from pyro_factor.inference.metrics import read_rows
 from pyro_factor.inference.trainer import Trainer
 from pyro_factor.models.closed_forms import closed_form
 from pyro_factor.models.prior_reference import refer_to
-from pyro_factor.models.thinned import thinned, thinned_pair
+from pyro_factor.models.thinned import thinned, thinned_pair, thinned_pairs
 
 PRIORS = {
     "factored": priors.factored,
@@ -55,6 +59,34 @@ def test_frames_that_depend_on_their_number_are_those_of_the_whole_clip(prior):
     block = whole.covariance.reshape(frames, features, frames, features)[::every, :, ::every]
     expected = block.reshape(form.covariance.shape)
     np.testing.assert_allclose(form.covariance, expected, rtol=1e-7, atol=1e-9)
+
+
+DISTANCES = {
+    "factored": priors.factored,
+    "independent": priors.independent,
+    "learned": PRIORS["learned"],
+    "multi_rate": gallery.multi_rate,
+    "brownian_bridge": gallery.brownian_bridge,  # depends on the number of frames
+}
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("name", DISTANCES)
+def test_pairs_of_several_distances_are_blocks_of_the_whole_clip(name):
+    frames, distances = 9, (1, 4, 2)
+    whole = gaussian_form(DISTANCES[name], frames)
+    features = whole.loc.shape[1]
+    covariance = whole.covariance.detach().reshape(frames, features, frames, features)
+    vae = VideoVAE(DISTANCES[name], frames, beta=6.0, image_shape=(1, 16, 16))
+    pairs = thinned_pairs(vae, distances)
+    assert tuple(pairs) == distances
+    for every, pair in pairs.items():
+        assert (pair.num_frames, pair.beta) == (3, 1.5)  # as the largest distance leaves
+        form = gaussian_form(pair.prior, pair.num_frames)
+        kept = [0, every, 2 * every]
+        np.testing.assert_allclose(form.loc.detach(), whole.loc.detach()[kept], atol=1e-10)
+        block = covariance[kept][:, :, kept].reshape(form.covariance.shape)
+        np.testing.assert_allclose(form.covariance.detach(), block, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["factored", "factored, bound", "slow", "independent", "learned"])
@@ -115,9 +147,73 @@ def test_a_run_says_so_and_can_be_gone_on_with(tmp_path):
     parts = small_run(tmp_path / "parts", vaes[1], 4, every=3, resume=True)
     for ours, theirs in zip(whole.vae.parameters(), parts.vae.parameters(), strict=True):
         assert torch.equal(ours, theirs)
-    assert whole.config.training.every == 3
+    assert whole.config.training.every == (3,)
     with pytest.raises(InputError, match="every: the run has 3, not 1"):
         small_run(tmp_path / "parts", vaes[1], 6, resume=True)
+
+
+def test_each_distance_has_its_turn(tmp_path):
+    options = {"persistence": 2.0, "precision": "float32"}
+    config = small_run(tmp_path, small_vae(), 1, every=[1, 3], **options).config.training
+    vae, data = small_vae(guide="shuffling"), small_data()
+    trainer = Trainer(vae, data, config, torch.device("cpu"))
+    pairs = thinned_pairs(vae, (1, 3))
+    for iteration, every in enumerate([1, 3, 1]):
+        videos = trainer.draw(iteration)
+        drawn = data.batch(config.videos, trainer.seed(iteration)).videos
+        assert torch.equal(videos, drawn[:, [0, every]])
+        state = torch.get_rng_state()
+        loss = AnalyticKL_ELBO()(pairs[every].model, pairs[every].guide)(videos) / len(videos)
+        kept = trainer.persistence(vae.guide.encoder(videos.flatten(0, 1))[0].unflatten(0, (-1, 2)))
+        torch.set_rng_state(state)
+        found = trainer.update(iteration, videos)
+        penalty = kept.item() if every == 3 else 0.0  # what moves is kept by near frames too
+        assert found["persistence"].item() == pytest.approx(penalty, rel=1e-3)
+        assert found["loss"].item() == pytest.approx(loss.item() + 2 * penalty, rel=1e-4)
+
+
+@pytest.mark.parametrize("every", [(1, 2), (2, 1, 2)])
+def test_turns_go_on_where_they_were(tmp_path, every):
+    vaes = [small_vae(prior=gallery.LearnedFactored()) for _ in range(2)]
+    vaes[1].load_state_dict(vaes[0].state_dict())
+    whole = small_run(tmp_path / "whole", vaes[0], 5, every=every, log_every=3)
+    small_run(tmp_path / "parts", vaes[1], 2, every=every, log_every=3)
+    parts = small_run(tmp_path / "parts", vaes[1], 5, every=every, log_every=3, resume=True)
+    for ours, theirs in zip(whole.vae.parameters(), parts.vae.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    rows = [read_rows(run.folder / "metrics.jsonl") for run in (whole, parts)]
+    assert [row["loss"] for row in rows[0]] == [row["loss"] for row in rows[1]]
+    with pytest.raises(InputError, match=re.escape(f"every: the run has {every}, not 1")):
+        small_run(tmp_path / "parts", vaes[1], 6, resume=True)
+
+
+def test_a_step_is_captured_for_each_distance():
+    found, config = [], TrainingConfig(videos=4, precision="float32", every=(1, 2))
+    with pyro.settings.context(module_local_params=True):
+        trainer = Trainer(small_vae().train(), small_data(), config, torch.device("cpu"))
+
+        def captured(step, device):
+            found.append([])
+            calls = found[-1]
+            return lambda videos: calls.append(len(videos)) or step(videos)
+
+        trainer.capture(captured)
+        for iteration in range(3):
+            trainer.update(iteration, trainer.draw(iteration))
+    assert found == [[4, 4], [4]]
+
+
+def test_one_distance_is_written_as_a_number(tmp_path):
+    for name, every, written in [("one", [2], 2), ("two", [2, 1], [2, 1])]:
+        run = small_run(tmp_path / name, small_vae(), 1, every=every)
+        assert json.loads((run.folder / "config.json").read_text())["training"]["every"] == written
+        assert read_config(run.folder / "config.json").training.every == tuple(every)
+    same = TrainingConfig(every=2)
+    assert same == TrainingConfig(every=(2,))
+
+
+def described(**training):
+    return make_config({}, {}, training)
 
 
 BAD = {
@@ -127,6 +223,13 @@ BAD = {
         lambda: thinned_pair(small_vae(prior=gallery.laplace_walk), 2),
         "every: got 2; the prior of those frames alone isn't known; give 1 (prior: draw 'ht_1'",
     ),
+    "too many of several": (
+        lambda: thinned_pairs(small_vae(), (50, 2)),
+        "every: got 50; give less than the",
+    ),
+    "no number": (lambda: described(every=()), "every: got (); tuple should have at least 1 item"),
+    "zero of several": (lambda: described(every=(2, 0)), "every: got 0; input should be greater"),
+    "text": (lambda: described(every="2"), "every: got '2'; input should be a valid tuple"),
     "parameters": (lambda: thinned(torch.nn.Identity(), 2), "no method thinned(every); give 1"),
 }
 
