@@ -1,6 +1,8 @@
 """What can go wrong, or end a training: each with a message that says what to do."""
 
+import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 
@@ -73,6 +75,10 @@ def report(command: Callable[[], object]) -> int:
     """Run a command, print what ends it, and return its exit code, 0 if nothing did."""
     try:
         command()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads the output has had enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
+        return 128 + signal.SIGPIPE
     except tuple(EXIT_CODES) as error:
         print(str(error) or "Stopped.", file=sys.stderr)
         return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))

@@ -1,4 +1,5 @@
 import json
+import signal
 import subprocess
 import sys
 
@@ -32,6 +33,14 @@ def test_help_is_quick_and_names_the_commands():
     )
     for command in ("quickstart", "train", "evaluate", "figures", "variance", "race", "reproduce"):
         assert command in done.stdout
+
+
+def test_a_reader_that_has_had_enough_is_no_error():
+    command = [sys.executable, "-m", "pyro_factor", "reproduce", "--list", "--ledger", "no.jsonl"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 128 + signal.SIGPIPE
 
 
 def test_a_prior_from_a_file_trains_evaluates_and_loads(tmp_path, capsys):
