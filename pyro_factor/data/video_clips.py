@@ -1,6 +1,6 @@
 """Clips of one's own, cut out of files into windows of frames."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -95,6 +95,11 @@ class VideoClips(Described):
         """Clips of this part that are too short, and all that can't be read, with the reason."""
         return _cut(self, torch.device("cpu")).skipped
 
+    @property
+    def class_names(self) -> Mapping[str, Sequence[str]]:
+        """What the file of labels calls their classes, by label, in the order of their numbers."""
+        return _cut(self, torch.device("cpu")).labels.names
+
     def scoring(self, split: str) -> tuple["VideoClips", "VideoClips"]:
         """Classifiers are fitted on training clips and scored on those of a split.
 
@@ -126,7 +131,7 @@ class VideoClips(Described):
         chosen = torch.randint(len(cut.clip), (num_videos,), generator=generator, device=device)
         steps = self.frame_step * torch.arange(self.num_frames, device=device)
         frames = cut.start[chosen][:, None] + steps
-        clip, (static, temporal, position) = cut.clip[chosen], cut.labels
+        clip, (static, temporal, position, _) = cut.clip[chosen], cut.labels
         return Clips(
             cut.frames[frames].float() / 255,
             None if static is None else static[clip],
@@ -160,7 +165,7 @@ def _cut(data: VideoClips, device: torch.device) -> _Cut:
             frames=read_footage(*given, device).frames,
             clip=cut.clip.to(device),
             start=cut.start.to(device),
-            labels=Labels(*(None if each is None else each.to(device) for each in cut.labels)),
+            labels=cut.labels.to(device),
         )
     footage = read_footage(*given, device)
     numbers = split_clips(footage.names, footage.file is not None)[data.split]

@@ -53,6 +53,15 @@ class VideoData(Protocol):
         """Draw clips on the generator's device; all randomness is the generator's."""
 
 
+@runtime_checkable
+class NamedClasses(Protocol):
+    """Clips whose labels' classes have names."""
+
+    @property
+    def class_names(self) -> Mapping[str, Sequence[str]]:
+        """What the classes are called, by label, in the order of their numbers."""
+
+
 def open_data(settings: Mapping[str, Any]) -> VideoData:
     """The data set whose `settings` these are.
 

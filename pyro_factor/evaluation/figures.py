@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from torch import Tensor
 
+from ..data.video_data import NamedClasses
 from ..errors import InputError
 from ..inference.metrics import read_rows
 from ..inference.runs import Run, metrics_path
@@ -132,7 +133,8 @@ def _labels(run: Run, seed: int) -> "matplotlib.figure.Figure":
     labels = {name: label.numpy(force=True) for name, label in found.items() if label is not None}
     if not labels:
         raise LeftOut("the clips have no labels")
-    return labels_figure(codes.numpy(force=True), split, labels)
+    names = data.class_names if isinstance(data, NamedClasses) else {}
+    return labels_figure(codes.numpy(force=True), split, labels, names)
 
 
 def _test_clips(run: Run, seed: int, videos: int) -> Tensor:

@@ -1,7 +1,8 @@
 """Where the classes of each label lie in the codes of each factor: what the accuracies measure."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 NAMED = 10  # classes that colours tell apart; of more, their order is shown
+LONGEST = 24  # letters of a class's name
 
 
 @styled
@@ -21,6 +23,7 @@ def labels_figure(
     codes: Float[np.ndarray, "videos frames features"],
     parts: Mapping[str, Sequence[int]],
     labels: Mapping[str, Int[np.ndarray, "videos frames"]],
+    names: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> "matplotlib.figure.Figure":
     """Codes of single frames, coloured by what they are to tell and by what they are not.
 
@@ -31,6 +34,7 @@ def labels_figure(
         codes: The guide's means.
         parts: Columns of each part of the features, by its name, one or more.
         labels: The class of each frame, by the label's name.
+        names: What the classes of a label are called; their numbers unless given.
 
     Returns:
         The figure: a row for each part, a column for each label; see `plane` for what is shown of
@@ -48,10 +52,8 @@ def labels_figure(
             _scatter(axes, points, classes.ravel())
             axes.set(title=f"{title}\nby {name} label", xlabel=x, ylabel=y)
             axes.locator_params(nbins=5)
-    for axes, classes in zip(grid[-1], labels.values(), strict=True):
-        shown = np.unique(classes).tolist() if classes.max() < NAMED else NAMED
-        handles = axes.collections[0].legend_elements(num=shown)
-        axes.legend(*handles, ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.2))
+    for axes, (name, classes) in zip(grid[-1], labels.items(), strict=True):
+        _legend(axes, classes, names.get(name, ()))
     fig.suptitle("Guide means of single frames, by their labels")
     return fig
 
@@ -64,3 +66,21 @@ def _scatter(
     few = classes.max() < NAMED
     look = {"cmap": "tab10", "vmin": 0, "vmax": NAMED - 1} if few else {"cmap": "viridis"}
     axes.scatter(points[:, 0], points[:, 1], s=7, lw=0, c=classes, **look)
+
+
+def _legend(
+    axes: "matplotlib.axes.Axes", classes: Int[np.ndarray, "videos frames"], names: Sequence[str]
+) -> None:
+    few = classes.max() < NAMED
+    shown = np.unique(classes).tolist() if few else NAMED
+    points: Any = axes.collections[0]
+    handles, texts = points.legend_elements(num=shown)
+    if few and names:
+        called = [names[number] for number in np.unique(classes)]
+        texts = [n if len(n) <= LONGEST else f"{n[: LONGEST - 1]}…" for n in called]
+    columns = max(1, min(5, LONGEST // max(map(len, texts))))
+    legend = axes.legend(
+        handles, texts, ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.2)
+    )
+    for text, shown_as in zip(legend.get_texts(), texts, strict=True):
+        text.set(parse_math=not names, text=shown_as)  # a name may hold any sign

@@ -62,6 +62,19 @@ def test_everything_at_once(read):
     assert labels.position.tolist() == [[x / 4, -x] for x in range(6)]
 
 
+def test_the_names_stay_in_the_order_of_the_numbers(read):
+    rows = [f"{row},{'cat' if row.startswith('c') else 'dog'}" for row in BY_FRAME]
+    labels = read("clip,frame,temporal,static", *rows).to(torch.device("cpu"))
+    cells = [row.split(",") for row in BY_FRAME]
+    assert [labels.names["temporal"][n] for n in labels.temporal] == [c[2] for c in cells]
+    assert [labels.names["static"][n] for n in labels.static] == ["dog", "dog", "cat"]
+
+
+def test_positions_have_no_names(read):
+    rows = [row.rpartition(",")[0] + ",1,2" for row in BY_FRAME]
+    assert read("clip,frame,y,x", *rows).names == {}
+
+
 def test_numbers_are_in_their_own_order(read):
     assert read("clip,static", "a,10", "d\u00e9j\u00e0,9", "c/10,100").static.tolist() == [1, 0, 2]
 

@@ -125,6 +125,20 @@ def test_labels_figure_has_a_panel_for_each_part_and_label(classes):
     assert fig.axes[0].get_legend() is None
 
 
+def test_classes_that_have_names_are_called_by_them():
+    codes = np.random.default_rng(0).normal(size=(4, 2, 2))
+    labels = {
+        "static": np.array([[0, 0], [2, 2], [2, 2], [3, 3]]),
+        "temporal": np.eye(4, 2, dtype=int),
+    }
+    names = {"static": ["$walk$", "absent", "x" * 40, "_run"]}
+    fig = labels_figure(codes, {"all": [0, 1]}, labels, names)
+    fig.canvas.draw()  # no sign of a name is taken for mathematics
+    shown, numbered = ([t.get_text() for t in a.get_legend().get_texts()] for a in fig.axes)
+    assert shown == ["$walk$", "x" * 23 + "…", "_run"]
+    assert [text.strip("$").split("{")[-1].strip("}") for text in numbered] == ["0", "1"]
+
+
 def test_training_figure_draws_the_rows(run):
     rows = write_metrics(run)
     panels = {axes.get_title(): axes.lines[0] for axes in training_figure(rows).axes}

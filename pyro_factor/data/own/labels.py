@@ -1,10 +1,11 @@
 """Labels of clips and of their frames."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -22,11 +23,19 @@ class Labels(NamedTuple):
         static: A class for each clip.
         temporal: A class for each frame, clip after clip.
         position: (y, x) for each frame.
+        names: What the classes are called, by label, in the order of their numbers.
     """
 
     static: Int[Tensor, "clips"] | None = None
     temporal: Int[Tensor, "frames"] | None = None
     position: Float[Tensor, "frames 2"] | None = None
+    names: Mapping[str, Sequence[str]] = MappingProxyType({})
+
+    def to(self, device: torch.device) -> "Labels":
+        """The labels on a device."""
+        held = self._asdict()
+        moved: dict[str, Any] = {k: v.to(device) for k, v in held.items() if isinstance(v, Tensor)}
+        return self._replace(**moved)
 
 
 @lru_cache(maxsize=4)
@@ -48,11 +57,11 @@ def read_labels(path: str, footage: Footage) -> Labels:
     """
     table = read_table(path, footage)
     frames = list(chain.from_iterable(table.clips))
-    return Labels(
-        static=_classes(table, [_constant(table, rows) for rows in table.clips], "static"),
-        temporal=_classes(table, frames, "temporal"),
-        position=_positions(table, frames),
-    )
+    labelled = {"static": [_constant(table, rows) for rows in table.clips], "temporal": frames}
+    given = {name: rows for name, rows in labelled.items() if name in table.columns}
+    names = {name: _names(table, rows, name) for name, rows in given.items()}
+    numbers = {name: _numbers(rows, name, names[name]) for name, rows in given.items()}
+    return Labels(**numbers, position=_positions(table, frames), names=names)
 
 
 def _constant(table: Table, rows: Sequence[Row]) -> Row:
@@ -65,15 +74,18 @@ def _constant(table: Table, rows: Sequence[Row]) -> Row:
     return first
 
 
-def _classes(table: Table, rows: Sequence[Row], column: str) -> Int[Tensor, "rows"] | None:
-    """The number of each row's class among all of them."""
-    if column not in table.columns:
-        return None
+def _names(table: Table, rows: Sequence[Row], column: str) -> list[str]:
+    """The names of all classes."""
     names = [row.cells[column] for row in rows]
     if "" in names:
         fail(table.path, rows[names.index("")].line, f"{column} is empty", "name a class")
-    numbers = {name: number for number, name in enumerate(sorted(set(names), key=natural))}
-    return torch.tensor([numbers[name] for name in names])
+    return sorted(set(names), key=natural)
+
+
+def _numbers(rows: Sequence[Row], column: str, names: Sequence[str]) -> Int[Tensor, "rows"]:
+    """The number of each row's class among all of them."""
+    numbers = {name: number for number, name in enumerate(names)}
+    return torch.tensor([numbers[row.cells[column]] for row in rows])
 
 
 def _positions(table: Table, rows: Sequence[Row]) -> Float[Tensor, "rows 2"] | None:
