@@ -103,7 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def command() -> None:
         chosen = _parse(arguments)
         keep_freed_memory()
-        chosen()
+        with flags.named_as_written(chosen):
+            chosen()
 
     return report(command)
 

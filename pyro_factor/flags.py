@@ -1,16 +1,17 @@
 """Flags of the command line, generated from the description of a run."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import tyro
 from pydantic.fields import FieldInfo
 from tyro.constructors import PrimitiveConstructorSpec
 
 from .config import DATASETS, Config, ModelConfig, Section, TrainingConfig, make_config
-from .errors import require
+from .errors import InputError, require
 
 # Flags that don't have their field's name; None where a field has no flag.
 NAMES: dict[str, str | None] = {
@@ -55,6 +56,26 @@ def describe(flags: Any) -> Config:
         advice = f"the data set {flags.dataset} has no such setting; leave it out"
         require(known, _written(flag), getattr(flags, flag), advice)
     return make_config(**sections, names=names)
+
+
+@contextmanager
+def named_as_written(command: Any) -> Iterator[None]:
+    """Name the argument that an error is about as the flag of a command is written."""
+    try:
+        yield
+    except InputError as error:
+        argument, got, rest = str(error).partition(": got ")
+        flag = NAMES.get(argument, argument.replace("-", "_"))
+        if got and flag in _optional(command):
+            raise type(error)(f"{_written(flag)}{got}{rest}") from error
+        raise
+
+
+def _optional(command: Any) -> set[str]:
+    """The flags of a command that are written with their name."""
+    hints = get_type_hints(type(command), include_extras=True)
+    marker = get_args(tyro.conf.Positional[int])[1]
+    return {name for name, hint in hints.items() if marker not in get_args(hint)}
 
 
 def values(config: Config) -> dict[str, Any]:

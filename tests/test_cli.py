@@ -138,3 +138,18 @@ def test_every_command_keeps_freed_memory(monkeypatch, capsys):
     monkeypatch.setattr(cli, "keep_freed_memory", lambda: asked.append(True))
     assert cli.main(["priors"]) == 0
     assert asked == [True]
+
+
+AS_WRITTEN = {
+    "a number": (["train", *SMALL, "--every", 9], "--every: got 9; give less than the 4 frames"),
+    "a range": (["train", *SMALL, "--frames", 0], "--frames: got 0; input should be greater"),
+    "a root": (["train", *SMALL, "--dataset", "mnist", "--data-root", "no"], "--data-root: got"),
+    "a place": (["pretrained", "nobody"], "name: got 'nobody'; choose from"),
+    "another's": (["train", *SMALL, "--prior-args", "static=0"], "static: got 0; give a whole"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), AS_WRITTEN.values(), ids=AS_WRITTEN)
+def test_errors_name_what_was_written(arguments, message, capsys):
+    assert run(*arguments) == 2
+    assert capsys.readouterr().err.startswith(message)
