@@ -71,14 +71,14 @@ def _scatter(
 def _legend(
     axes: "matplotlib.axes.Axes", classes: Int[np.ndarray, "videos frames"], names: Sequence[str]
 ) -> None:
-    few = classes.max() < NAMED
+    few, columns = classes.max() < NAMED, 5
     shown = np.unique(classes).tolist() if few else NAMED
     points: Any = axes.collections[0]
     handles, texts = points.legend_elements(num=shown)
     if few and names:
         called = [names[number] for number in np.unique(classes)]
         texts = [n if len(n) <= LONGEST else f"{n[: LONGEST - 1]}…" for n in called]
-    columns = max(1, min(5, LONGEST // max(map(len, texts))))
+        columns = max(1, min(columns, LONGEST // max(map(len, texts))))
     legend = axes.legend(
         handles, texts, ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.2)
     )

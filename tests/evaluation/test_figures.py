@@ -137,6 +137,8 @@ def test_classes_that_have_names_are_called_by_them():
     shown, numbered = ([t.get_text() for t in a.get_legend().get_texts()] for a in fig.axes)
     assert shown == ["$walk$", "x" * 23 + "…", "_run"]
     assert [text.strip("$").split("{")[-1].strip("}") for text in numbered] == ["0", "1"]
+    static, temporal = (axes.get_legend() for axes in fig.axes)
+    assert (static._ncols, temporal._ncols) == (1, 5)
 
 
 def test_training_figure_draws_the_rows(run):
