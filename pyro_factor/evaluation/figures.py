@@ -77,6 +77,12 @@ def _examples(run: Run, seed: int) -> "matplotlib.figure.Figure":
     return examples_figure(_test_clips(run, seed, 4))
 
 
+def _samples(run: Run, seed: int) -> "matplotlib.figure.Figure":
+    with evaluating(run.vae, seed):
+        videos = run.vae.decode(run.vae.sample_prior(4, _num_frames(run)))
+    return examples_figure(videos, "Clips drawn from the prior")
+
+
 def _swap(run: Run, seed: int) -> "matplotlib.figure.Figure":
     """The factor hs is swapped; without one, the static part of the best split found."""
     return swap_figure(run.vae, seed, _columns(run)[0])
@@ -197,6 +203,7 @@ def _scores_path(run: Run) -> Path | None:
 
 FIGURES = {
     "examples": _examples,
+    "samples": _samples,
     "swap": _swap,
     "swap-clips": _swap_clips,
     "identities": _identities,

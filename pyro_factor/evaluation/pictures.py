@@ -80,7 +80,7 @@ def swap_figure(
 
 @styled
 def examples_figure(
-    videos: Float[Tensor, "videos frames channels height width"],
+    videos: Float[Tensor, "videos frames channels height width"], title: str = "Test clips"
 ) -> "matplotlib.figure.Figure":
     """Fig. 1 of the paper: clips, a row each."""
     from matplotlib.figure import Figure
@@ -88,7 +88,7 @@ def examples_figure(
     fig = Figure(figsize=(9, 0.75 * len(videos) + 0.7))
     for axes, clip in zip(fig.subplots(len(videos), 1, squeeze=False)[:, 0], videos, strict=True):
         show_strip(axes, clip)
-    fig.suptitle("Test clips")
+    fig.suptitle(title)
     return fig
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CAPTIONS = {
     "examples": "Test clips",
+    "samples": "Clips drawn from the prior",
     "swap": "Codes drawn from the prior, and the same with static parts exchanged",
     "swap-clips": "Frames of test clips, decoded, and decoded with static parts exchanged",
     "identities": "The motion of one clip under the static codes of two",

@@ -18,10 +18,16 @@ from pyro_factor.evaluation.animations import (
     tile,
 )
 from pyro_factor.evaluation.figures import ANIMATIONS, FIGURES
+from pyro_factor.evaluation.gather import evaluating
 from pyro_factor.evaluation.identities import with_identities
 from pyro_factor.evaluation.interpolation import interpolate, interpolation_figure
 from pyro_factor.evaluation.label_map import labels_figure
-from pyro_factor.evaluation.pictures import reconstruction_figure, swap, swap_figure
+from pyro_factor.evaluation.pictures import (
+    examples_figure,
+    reconstruction_figure,
+    swap,
+    swap_figure,
+)
 from pyro_factor.evaluation.plots import codes_figure, plane, scores_figure, training_figure
 from pyro_factor.evaluation.results import Scores, find_scores
 from pyro_factor.evaluation.style import save
@@ -139,6 +145,17 @@ def test_classes_that_have_names_are_called_by_them():
     assert [text.strip("$").split("{")[-1].strip("}") for text in numbered] == ["0", "1"]
     static, temporal = (axes.get_legend() for axes in fig.axes)
     assert (static._ncols, temporal._ncols) == (1, 5)
+
+
+def test_samples_are_decoded_draws_of_the_prior(run):
+    def pixels(fig):
+        return [np.asarray(axes.images[0].get_array()) for axes in fig.axes]
+
+    drawn = pixels(FIGURES["samples"](run, 3))
+    with evaluating(run.vae, 3):
+        expected = pixels(examples_figure(run.vae.decode(run.vae.sample_prior(4))))
+    assert all(np.array_equal(a, b) for a, b in zip(drawn, expected, strict=True))
+    assert not np.array_equal(drawn[0], pixels(FIGURES["samples"](run, 4))[0])
 
 
 def test_training_figure_draws_the_rows(run):

@@ -53,8 +53,8 @@ def test_a_page_needs_nothing_beside_it(folder):
     assert "url(" not in text
     assert "@import" not in text
     assert not {"script", "link", "iframe", "object"} & set(page.tags)
-    # eleven figures, two animations, the curves and the D-scores
-    assert len(page.images) == 15
+    # twelve figures, two animations, the curves and the D-scores
+    assert len(page.images) == 16
     assert all(image["alt"] for image in page.images)
     assert any(image["src"].startswith("data:image/gif") for image in page.images)
 

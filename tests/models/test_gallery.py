@@ -406,3 +406,11 @@ def test_a_module_trains_its_scales_by_its_closed_form():
 def test_coefficients_that_train_are_refused():
     with pytest.raises(InputError, match=r"coefficients: got .* they can't be learned"):
         gallery.autoregressive(4, coefficients=(torch.tensor(0.5, requires_grad=True),))
+
+
+def test_learned_scales_are_shown_as_they_are_now():
+    prior = gallery.LearnedFactored(static=3, temporal_scale=0.5)
+    with torch.no_grad():
+        prior.temporal_scale_unconstrained -= math.log(4)
+    shown = "LearnedFactored(static=3, temporal=2, static_scale=0.1, temporal_scale=0.125)"
+    assert repr(prior) == shown

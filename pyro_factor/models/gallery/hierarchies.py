@@ -155,6 +155,12 @@ class LearnedFactored(PyroModule):
         """Sample the draws of `priors.factored`; return h, (..., N, static + temporal)."""
         return self.factored()(num_frames)
 
+    def extra_repr(self) -> str:
+        """Its sizes, and its scales as they are now."""
+        scales = {name: getattr(self, name).item() for name in ("static_scale", "temporal_scale")}
+        shown = {name: f"{value:.3g}" for name, value in (self.sizes | scales).items()}
+        return ", ".join(f"{name}={value}" for name, value in shown.items())
+
     def thinned(self, every: int) -> "LearnedFactored":
         """The prior of every so many-th frame, with this one's parameters."""
         kept = copy.copy(self)  # the parameters are shared, and stay so as they train
