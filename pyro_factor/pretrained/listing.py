@@ -6,7 +6,7 @@ from ..evaluation.results import Judgement
 from ..evaluation.tables import Listing
 from .card import Model
 
-HEADER = ("name", "data", "features", "β", "D", "static", "MB")
+HEADER = ("name", "features", "β", "D", "static", "MB")
 
 
 def list_models(models: Sequence[Model]) -> Listing:
@@ -16,7 +16,7 @@ def list_models(models: Sequence[Model]) -> Listing:
         models: The models.
 
     Returns:
-        Name, data, static + temporal features, β, the D-score and the static accuracy by the
+        Name, static + temporal features, β, the D-score and the static accuracy by the
         linear SVM, in brackets by the RBF one, and the size of the file.
     """
     title = "Trained models; D-score (D) and static accuracy by the linear (RBF) SVM"
@@ -27,7 +27,6 @@ def _row(model: Model) -> tuple[str, ...]:
     config, judged = model.pretrained.config, model.scores.judged
     return (
         model.card.name,
-        config.data.source,
         model.features,
         f"{config.model.beta:g}",
         _both(judged, lambda one: f"{one.accuracies.d_score:.2f}"),

@@ -40,9 +40,9 @@ def test_the_table_says_what_the_file_does(released, capsys):
     assert command("pretrained") == 0
     (row,) = (line for line in capsys.readouterr().out.splitlines() if NAME in line)
     cells = [cell.strip() for cell in row.split("│")[1:-1]]
-    assert cells[:4] == [NAME, "embedded", "2+2", "2"]
+    assert cells[:3] == [NAME, "2+2", "2"]
     page = pretrained_path(NAME).with_suffix(".md").read_text(encoding="utf-8")
-    for cell in cells[4:6]:
+    for cell in cells[3:5]:
         linear, rbf = cell.rstrip(")").split(" (")
         assert f" {linear} [" in page
         assert f" {rbf} [" in page
