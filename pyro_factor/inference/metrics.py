@@ -50,7 +50,10 @@ class Metrics:
         self._drop_rows_after(iteration)
 
     def record(self, values: Mapping[str, Tensor]) -> None:
-        """Keep the values of one more iteration, without reading them."""
+        """Keep the values of one more iteration, without reading them.
+
+        A penalty may be absent where it doesn't count; it is averaged over the others then.
+        """
         for name, value in values.items():
             held = self._values.pop(name, [])  # and back at the end: a checkpoint sorts its names
             self._values[name] = [*held, value]
@@ -63,8 +66,10 @@ class Metrics:
 
     def first_nonfinite(self) -> NonFinite | None:
         """Find the first iteration since the last row with a value that isn't finite."""
-        read = {name: values.tolist() for name, values in self.pending.items()}
-        length = max(map(len, read.values()), default=0)
+        pending = self.pending
+        length = max(map(len, pending.values()), default=0)
+        # what isn't of every iteration is part of the loss, which is
+        read = {name: held.tolist() for name, held in pending.items() if len(held) == length}
         for i in range(length):
             names = [name for name, values in read.items() if not math.isfinite(values[i])]
             if names:

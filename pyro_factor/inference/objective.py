@@ -71,9 +71,8 @@ class Objective:
         found = {}
         if self.config.orthogonality:
             found["orthogonality"] = orthogonality_penalty(q.loc, self.pair.factors)
-        if self.config.persistence:
-            none = q.loc.new_zeros(())  # a row of metrics averages over all pairs
-            found["persistence"] = self.persistence(q.loc) if self.persistence else none
+        if self.config.persistence and self.persistence is not None:
+            found["persistence"] = self.persistence(q.loc)
         return found
 
     def _normals(self, encoded: tuple[Tensor, Tensor], videos: Tensor) -> dist.Normal:

@@ -14,6 +14,7 @@ from .closed_forms import closed_form
 from .gaussian_form import GaussianForm, marginal_form
 from .global_conditional import GlobalConditional, global_conditional
 from .joint import Joint
+from .kept_frames import KeptFrames
 from .layout import Layout
 from .linearity import check_linear_gaussian
 from .precision import Reader
@@ -35,6 +36,7 @@ class PriorReader:
     def __init__(self, prior: Prior) -> None:
         self.prior = prior
         self._layouts: dict[int, Layout] = {}
+        self._whole: dict[int, dict[str, list[int]]] = {}
         self._checked: set[int] = set()
         self._readers: dict[int, Reader] = {}
         self._kept: dict[tuple[str, int], GaussianForm | GlobalConditional] = {}
@@ -45,6 +47,15 @@ class PriorReader:
             self._layouts[num_frames] = read_layout(self.prior, num_frames)
         layout = self._layouts[num_frames]
         return layout if layout.direct else layout.single_site()
+
+    def factors(self, num_frames: int) -> dict[str, list[int]]:
+        """Columns of h by factor; of frames that are kept of a clip, as in the whole one."""
+        if isinstance(self.prior, KeptFrames):
+            if num_frames not in self._whole:
+                reader = PriorReader(self.prior.prior)
+                self._whole[num_frames] = reader.factors(self.prior.whole(num_frames))
+            return self._whole[num_frames]
+        return self.layout(num_frames).factors
 
     def check(self, num_frames: int) -> None:
         """Raise unless the prior has what a pair needs of it: a conditional, or a form, or neither.

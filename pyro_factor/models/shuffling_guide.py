@@ -40,13 +40,13 @@ class ShufflingGuide(VideoGuide):
             InputError: It has no factor `hs`, or one whose frames can't be exchanged.
             NotGaussianPrior: It has no KL in closed form.
         """
-        layout = reader.layout(num_frames)
-        held = f"it shuffles {STATIC}, and this prior's factors are {', '.join(layout.factors)}"
+        factors = reader.factors(num_frames)
+        held = f"it shuffles {STATIC}, and this prior's factors are {', '.join(factors)}"
         advice = f"{held}; give one with a static factor {STATIC}"
-        require(STATIC in layout.factors, "guide", cls.name, advice)
+        require(STATIC in factors, "guide", cls.name, advice)
         with algebra(reader.prior), torch.no_grad():
-            q = torch.randn(2, 1, num_frames, layout.num_features)
-            moved = [shifted(h, torch.ones(1).long(), layout.factors[STATIC]) for h in q]
+            q = torch.randn(2, 1, num_frames, reader.layout(num_frames).num_features)
+            moved = [shifted(h, torch.ones(1).long(), factors[STATIC]) for h in q]
             before, after = (
                 torch.stack([*reader.expected_log_prior(loc, scale.exp()).values()]).sum()
                 for loc, scale in (q, moved)
@@ -64,7 +64,7 @@ class ShufflingGuide(VideoGuide):
         shift = torch.randint(
             min(1, num_frames - 1), num_frames, (num_videos,), device=q.loc.device
         )
-        static = self.reader.layout(num_frames).factors[STATIC]
+        static = self.reader.factors(num_frames)[STATIC]
         loc, scale = (shifted(part, shift, static) for part in (q.loc, q.scale))
         return dist.Normal(loc, scale)
 

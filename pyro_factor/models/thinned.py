@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import InputError, require
 from . import priors
+from .errors import NotGaussianPrior
+from .kept_frames import KeptFrames
 from .program import Prior, merged
 from .video_vae import VideoVAE
 
@@ -58,12 +59,7 @@ def thinned(prior: Prior, every: int, num_frames: int = 1) -> Prior:
     if bound.func in WALKS:
         scale = inspect.signature(bound).parameters["temporal_scale"].default
         return functools.partial(bound, temporal_scale=scale * math.sqrt(every))
-
-    def kept(num_kept: int) -> Float[Tensor, "*videos frames features"]:
-        whole = max(num_frames, every * (num_kept - 1) + 1)
-        return prior(whole)[..., ::every, :][..., :num_kept, :]
-
-    return kept
+    return KeptFrames(prior, every, num_frames)
 
 
 def thinned_pair(vae: VideoVAE, every: int, largest: int | None = None) -> VideoVAE:
@@ -82,8 +78,8 @@ def thinned_pair(vae: VideoVAE, every: int, largest: int | None = None) -> Video
         A model of ⌈N / largest⌉ frames; the model itself for 1.
 
     Raises:
-        InputError: As `thinned`; fewer than two frames would be kept; or a prior whose marginal
-            isn't known, such as one that isn't Gaussian.
+        InputError: As `thinned`; fewer than two frames would be kept; or a prior that isn't
+            Gaussian, whose marginal isn't known.
     """
     largest = largest or every
     if largest == 1:
@@ -100,9 +96,9 @@ def thinned_pair(vae: VideoVAE, every: int, largest: int | None = None) -> Video
             image_shape=vae.image_shape,
             **vae.settings | {"beta": vae.beta / largest},
         )
-    except InputError as error:
+    except NotGaussianPrior as error:
         advice = "the prior of those frames alone isn't known; give 1"
-        raise InputError(f"every: got {every}; {advice} ({error})") from error
+        raise InputError(f"every: got {largest}; {advice} ({error})") from error
 
 
 def thinned_pairs(vae: VideoVAE, distances: Sequence[int]) -> dict[int, VideoVAE]:

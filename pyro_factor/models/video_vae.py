@@ -161,7 +161,7 @@ class VideoVAE(nn.Module):
     @property
     def factors(self) -> dict[str, list[int]]:
         """Columns of h by draw, such as {"hs": [0, 1], "ht": [2, 3]}."""
-        return self.model.reader.layout(self.num_frames).factors
+        return self.model.reader.factors(self.num_frames)
 
     @property
     def max_plate_nesting(self) -> int:
