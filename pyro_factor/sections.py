@@ -74,8 +74,11 @@ class ChairsConfig(DataConfig):
     """The arguments of `RotatingChairs`."""
 
     source: Literal["chairs"]
-    num_chairs: int = Field(
-        default=2_000, gt=0, description="Chairs: how many are generated, or taken from the folder."
+    num_chairs: int | None = Field(
+        default=2_000,
+        gt=0,
+        description="Chairs: how many are generated, or at most taken from the folder; None for "
+        "all of it.",
     )
     num_azimuths: int = Field(default=31, gt=0, description="Chairs: views of a whole turn.")
     elevation: float = Field(

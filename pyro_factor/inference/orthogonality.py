@@ -18,7 +18,7 @@ def orthogonality_penalty(
 ) -> Float[Tensor, ""]:
     """Σ ‖C_ab‖² over pairs of factors, C_ab their features' correlations over a batch's frames.
 
-    Each square is a squared Frobenius norm: zero if no feature of one factor is correlated with one
+    A pair has no column in common. Each square is a squared Frobenius norm: zero if no feature of one factor is correlated with one
     of another, and at most the product of their numbers of features. Correlations have no unit, so
     a small code does not escape the penalty. A feature that is constant counts as uncorrelated.
 
@@ -32,7 +32,7 @@ def orthogonality_penalty(
         factors: Columns of each factor, such as `vae.factors`.
 
     Returns:
-        The sum over pairs of factors; zero where there is one factor only.
+        The sum over these pairs; zero where there is none.
 
     Orthogonality is the further work of Grathwohl and Wilson, arXiv:1612.04440.
     """
@@ -41,6 +41,13 @@ def orthogonality_penalty(
     varies = centred.norm(dim=0) > ROUNDING * frames.norm(dim=0)
     # columns of zero mean and of length one, so that their products are correlations
     unit = normalize(centred * varies, dim=0)
-    parts = [columns_of(unit, columns) for columns in factors.values()]
-    squares = [(a.T @ b).square().sum() for a, b in combinations(parts, 2)]
+    parts = [(columns_of(unit, a), columns_of(unit, b)) for a, b in pairs_apart(factors)]
+    squares = [(a.T @ b).square().sum() for a, b in parts]
     return torch.stack(squares).sum() if squares else h.new_zeros(())
+
+
+def pairs_apart(
+    factors: Mapping[str, Sequence[int]],
+) -> list[tuple[Sequence[int], Sequence[int]]]:
+    """Columns of any two factors that have none in common; draws of other frames may have all."""
+    return [(a, b) for a, b in combinations(factors.values(), 2) if not {*a} & {*b}]

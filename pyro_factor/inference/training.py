@@ -24,6 +24,7 @@ from .conditions import evaluated
 from .estimators import make_estimator
 from .hardware import choose_device, determinism
 from .metrics import read_rows
+from .orthogonality import pairs_apart
 from .persistence import check_persistence
 from .runs import (
     KEPT,
@@ -216,7 +217,8 @@ def _check_clips(vae: VideoVAE, data: VideoData, training: TrainingConfig) -> No
 def _check_factors(vae: VideoVAE, orthogonality: float) -> None:
     names = " and ".join(vae.factors)
     advice = f"the prior has one factor, {names}; leave it 0, or choose a prior with several"
-    require(orthogonality == 0 or len(vae.factors) > 1, "orthogonality", orthogonality, advice)
+    apart = pairs_apart(vae.factors)
+    require(orthogonality == 0 or bool(apart), "orthogonality", orthogonality, advice)
 
 
 def _check_batch(vae: VideoVAE, training: TrainingConfig) -> None:

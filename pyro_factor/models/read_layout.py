@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
+import pyro.distributions as dist
 import torch
 from torch import Tensor
 
@@ -56,6 +57,11 @@ def _check_sites(sites: Sequence[dict[str, Any]]) -> None:
     for site in sites:
         name = site["name"]
         if site["is_observed"]:
+            if _is_determined(site["fn"]):  # as reparametrisers leave it
+                raise NotGaussianPrior(
+                    f"prior: draw {name!r} is reparametrised; write what it is made of yourself, "
+                    "such as loc + scale * noise with a draw 'noise'"
+                )
             raise NotGaussianPrior(
                 f"prior: site {name!r} is observed; a prior only draws, "
                 "so take the observation or the factor out of it"
@@ -67,6 +73,12 @@ def _check_sites(sites: Sequence[dict[str, Any]]) -> None:
                 f"prior: draw {name!r} is rescaled or subsampled; "
                 "draw all of it once, and weigh the KL with VideoVAE(beta=...)"
             )
+
+
+def _is_determined(fn: Any) -> bool:
+    while isinstance(fn, dist.Independent | dist.MaskedDistribution):
+        fn = fn.base_dist
+    return isinstance(fn, dist.Delta)
 
 
 def _check_code(h: Any, num_frames: int) -> None:

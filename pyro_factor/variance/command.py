@@ -27,7 +27,8 @@ class Variance:
     seed: int = 0
     """Seed of clips and draws."""
     sweeps: bool = True
-    """Whether to vary β, the prior's variances, frames, features and particles as well."""
+    """Whether to vary β, the prior's variances, frames, features and particles as well: of a
+    factored prior."""
     data_root: DataRoot = None
 
     def __call__(self) -> None:

@@ -74,7 +74,7 @@ def variance(
             given = {"point": float(iteration), "draws": draws, "seed": seed, "track": track}
             rows += measure(kept.vae, videos, runners, **given)  # type: ignore[arg-type]
             write_rows(rows, path)
-        if sweeps and is_factored(run.vae) and _can_be_built(run):
+        if sweeps and _can_be_swept(run):
             swept = [name for name in SWEEPS if any(row.study == name for row in rows)]
             # half the clips: the heads alone, and the largest sizes are four times the usual
             half = max(clips // 2, 2)
@@ -84,13 +84,16 @@ def variance(
     return rows
 
 
-def _can_be_built(run: Run) -> bool:
-    """Whether a run's model can be built with fresh weights; says on stderr where it can't."""
-    given = part_from_python(run.config)
+def _can_be_swept(run: Run) -> bool:
+    """Whether a model like the run's can be built with other scales; says on stderr where not."""
+    given, reason = part_from_python(run.config), None
     if given is not None:
         reason = f"the run's {given} came from Python, so that no model can be built anew"
+    elif not is_factored(run.vae):
+        reason = "the run's prior isn't factored, whose scales are varied"
+    if reason is not None:
         print(f"Left out: what varies at fresh weights: {reason}", file=sys.stderr)
-    return given is None
+    return reason is None
 
 
 def _settle(folder: Path, settings: dict) -> None:

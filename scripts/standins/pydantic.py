@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
 ConfigDict = dict
@@ -28,6 +29,20 @@ class FieldInfo:
 Field = FieldInfo
 
 
+@dataclass(frozen=True)
+class BeforeValidator:
+    """What is done to a value that is given."""
+
+    change: Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class PlainSerializer:
+    """What is done to a value that is written."""
+
+    change: Callable[[Any], Any]
+
+
 class BaseModel:
     """Fields by annotation, with defaults; nested models from nested dictionaries."""
 
@@ -44,6 +59,7 @@ class BaseModel:
             if isinstance(value, dict):
                 model = _model(kind, value)
                 value = value if model is None else model(**value)
+            value = _changed(kind, BeforeValidator, value)
             vars(self)[name] = tuple(value) if isinstance(value, list) else value
 
     @classmethod
@@ -61,7 +77,9 @@ class BaseModel:
         exclude: Collection[str] = frozenset(),
     ) -> dict[str, Any]:
         dumped = {
-            k: v.model_dump(exclude_defaults=exclude_defaults) if isinstance(v, BaseModel) else v
+            k: v.model_dump(exclude_defaults=exclude_defaults)
+            if isinstance(v, BaseModel)
+            else _changed(self.model_fields[k][0], PlainSerializer, v)
             for k, v in vars(self).items()
             if k not in exclude and not (exclude_defaults and self._is_default(k, v))
         }
@@ -73,6 +91,13 @@ class BaseModel:
 
     def model_dump_json(self, indent: int | None = None) -> str:
         return json.dumps(self.model_dump(), indent=indent)
+
+
+def _changed(kind: Any, how: type, value: Any) -> Any:
+    """A value as the notes of its field's type have it."""
+    for note in getattr(kind, "__metadata__", ()):
+        value = note.change(value) if isinstance(note, how) else value
+    return value
 
 
 def _model(kind: Any, value: dict[str, Any]) -> type[BaseModel] | None:

@@ -9,9 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyro_factor.config import make_config
 from pyro_factor.data import RotatingChairs, VideoData
 from pyro_factor.data.chairs import collection
 from pyro_factor.errors import InputError
+from pyro_factor.inference.runs import build_data
 
 SMALL = {"image_size": 16, "num_azimuths": 9, "num_chairs": 25}
 
@@ -86,6 +88,16 @@ def test_unusable_meshes_take_no_place_in_a_split(tmp_path):
         (root / f"broken{number}.stl").write_bytes(b"broken")
     data = RotatingChairs(root=root, **SMALL | {"num_chairs": None})
     assert [len(names(data, split)) for split in ("test", "validation", "train")] == [10, 2, 2]
+
+
+def test_meshes_beyond_the_number_are_told(folder, capsys):
+    RotatingChairs(root=folder, **SMALL | {"num_chairs": 14}).batch(1, seeded())
+    assert "Left out: all but the first 14 of 15 meshes (num_chairs" in capsys.readouterr().err
+
+
+def test_all_of_a_folder_can_be_trained_on(folder):
+    config = make_config({"source": "chairs", "root": str(folder), "num_chairs": None}, {}, {})
+    assert build_data(config).num_chairs is None
 
 
 def test_ten_meshes_are_enough_to_test_on(tmp_path):

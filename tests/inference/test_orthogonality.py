@@ -34,6 +34,14 @@ def test_known_correlations():
     assert float(orthogonality_penalty(h, one_each)) == pytest.approx(expected, rel=1e-12)
 
 
+def test_draws_of_other_frames_are_no_other_factor():
+    h = torch.randn(3, 5, 3)
+    parts = {"first": [0, 1], "rest": [0, 1], "ht": [2]}
+    once = {name: parts[name] for name in ("first", "ht")}
+    assert orthogonality_penalty(h, parts) == 2 * orthogonality_penalty(h, once)
+    assert orthogonality_penalty(h, {"first": [0, 1], "rest": [0, 1]}) == 0
+
+
 def test_within_a_factor_anything_goes():
     h = torch.randn(3, 5, 1).expand(3, 5, 4)
     assert orthogonality_penalty(h, {"h": [0, 1, 2, 3]}) == 0

@@ -7,7 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pyro import poutine
 from pyro.infer import Trace_ELBO
+from pyro.infer.reparam import LocScaleReparam
 from pyro.nn import PyroModule, PyroSample
 from small_runs import FRAMES, SIZE, small_vae
 
@@ -173,3 +175,12 @@ def test_a_named_intermediate_is_no_draw():
         return h
 
     assert read_layout(prior, 4).factors == {"ht": [0, 1]}
+
+
+def test_a_reparametrised_draw_is_called_so():
+    @poutine.reparam(config={"h": LocScaleReparam(0.0)})
+    def prior(num_frames):
+        return pyro.sample("h", dist.Normal(0.0, 2.0).expand([num_frames, 2]).to_event(2))
+
+    with pytest.raises(InputError, match="draw 'h' is reparametrised; write what it is made of"):
+        read_layout(prior, 3)

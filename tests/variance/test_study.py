@@ -127,9 +127,12 @@ def test_other_settings_are_refused(run):
         study.variance(run, NAMES, sweeps=False, **SETTINGS | {"draws": 10})
 
 
-def test_another_prior_is_followed_along_its_training_only(tmp_path):
+def test_another_prior_is_followed_along_its_training_only(tmp_path, capsys):
     run = small_run(tmp_path, small_vae(priors.slow), 2)
     rows = study.variance(run, ("trace",), **SETTINGS)
+    assert (
+        "Left out: what varies at fresh weights: the run's prior isn't" in capsys.readouterr().err
+    )
     assert {row.study for row in rows} == {"training"}
     assert "At fresh weights" not in printed(rows)
     assert "nan" not in printed(rows)

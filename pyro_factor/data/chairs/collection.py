@@ -100,6 +100,11 @@ class Collection:
             print(f"Left out: {name}: {reason}", file=sys.stderr)
         if len(library.skipped) > SHOWN:
             print(f"Left out: {len(library.skipped) - SHOWN} more meshes", file=sys.stderr)
+        if self.root is not None and self.num_chairs is not None:
+            found = len(find_meshes(self.root, self.up, self.facing))
+            if found > self.num_chairs:
+                told = f"all but the first {self.num_chairs} of {found} meshes"
+                print(f"Left out: {told} (num_chairs; None takes all)", file=sys.stderr)
 
 
 @lru_cache(maxsize=8)
