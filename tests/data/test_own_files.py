@@ -1,5 +1,6 @@
 """Folders of pictures and video files."""
 
+import re
 import sys
 
 import numpy as np
@@ -132,6 +133,43 @@ def test_a_truncated_video_is_refused(tmp_path, suffix):
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     assert "a." + suffix in reason(tmp_path)
+
+
+MATROSKA = [("mkv", "aac"), ("webm", "libopus")]
+
+
+def untagged(path):
+    """Take the duration of each stream out of a Matroska file."""
+    path.write_bytes(path.read_bytes().replace(b"DURATION", b"SOMETHIN"))
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+@pytest.mark.parametrize(("suffix", "sound"), MATROSKA)
+def test_a_video_is_whole_whatever_its_sound_and_its_start(tmp_path, frames, suffix, sound, tagged):
+    codec = CODECS[suffix][:2]
+    write_movie(tmp_path / f"loud.{suffix}", frames, *codec, sound=(sound, 3))
+    write_movie(tmp_path / f"late.{suffix}", frames, *codec, start=5)
+    write_movie(tmp_path / f"both.{suffix}", frames, *codec, start=5, sound=(sound, 9))
+    if not tagged:
+        for path in tmp_path.iterdir():
+            untagged(path)
+    footage = read(tmp_path)
+    assert footage.lengths.tolist() == [12] * 3
+    assert not footage.skipped
+
+
+@pytest.mark.parametrize("case", ["loud", "late", "late and untagged"])
+@pytest.mark.parametrize(("suffix", "sound"), MATROSKA)
+def test_a_truncated_one_is_refused_all_the_same(tmp_path, suffix, sound, case):
+    frames = np.random.default_rng(0).integers(256, size=(30, 32, 32, 3), dtype=np.uint8)
+    path = tmp_path / f"a.{suffix}"
+    options = {"sound": (sound, 3)} if case == "loud" else {"start": 40}
+    write_movie(path, frames, *CODECS[suffix][:2], **options)
+    if "untagged" in case:
+        untagged(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    assert re.search(r"ends after 1\.\d of 3\.0 seconds", reason(tmp_path))
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "gif", "mkv", "png", "jpg", "tif"])
