@@ -134,7 +134,7 @@ def test_videos_are_read_in_their_order_or_refused(tmp_path, capsys, videos, fra
         (SIZE, SIZE, 3),
         (FRAMES, 3, SIZE, SIZE),
         (2, FRAMES, 3, SIZE, SIZE),
-        (2, FRAMES, SIZE, SIZE, 4),
+        (2, FRAMES, SIZE, SIZE, 5),
         (1, 2, FRAMES, SIZE, SIZE, 3),
         (),
     ],
@@ -142,6 +142,15 @@ def test_videos_are_read_in_their_order_or_refused(tmp_path, capsys, videos, fra
 def test_shapes_that_could_mean_something_else_are_refused(path, shape):
     np.save(path, np.zeros(shape, np.uint8))
     assert f"shape {shape}; save (videos, frames, height, width[, channels])" in reason(path)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("videos", [(), (5,)])
+def test_alpha_is_refused(path, channels, videos):
+    shape = (*videos, FRAMES, SIZE, SIZE, channels)
+    np.save(path, np.zeros(shape, np.uint8))
+    advice = f"save 1 or 3, without alpha: a[..., :{channels - 1}]"
+    assert f"shape {shape}, which ends in {channels} channels; {advice}" in reason(path)
 
 
 @pytest.mark.parametrize("dtype", ["int64", "uint16", "bool", "complex64", "U3"])

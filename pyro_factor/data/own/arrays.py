@@ -15,7 +15,7 @@ from .frames import CHUNK, Chunk, Unusable
 
 LAYOUTS = ("videos-first", "frames-first")
 MOVING_MNIST, MOVING_MNIST_FRAMES = "mnist_test_seq.npy", 20  # published with its frames first
-CHANNELS = (1, 3)
+CHANNELS, WITH_ALPHA = (1, 3), (2, 4)
 SMALLEST = 8  # pixels on a side; a smaller picture is rather a table
 SAMPLE = 16  # videos and frames that tell which is which
 CLEARLY = 0.9  # part of the difference to the other neighbours
@@ -123,6 +123,9 @@ def _with_channels(array: np.ndarray) -> np.ndarray:
         Unusable: Axes that could be read in two ways, or in none; tiny pictures.
     """
     shape, axes = array.shape, array.ndim
+    if axes in {4, 5} and shape[-1] in WITH_ALPHA:
+        advice = f"save 1 or 3, without alpha: a[..., :{shape[-1] - 1}]"
+        raise Unusable(f"shape {shape}, which ends in {shape[-1]} channels; {advice}")
     if axes in {4, 5} and shape[-1] in CHANNELS:
         channels = array
     # (height, width, 3) would be a grey clip, (frames, 3, height, width) videos of 3 frames
