@@ -144,6 +144,17 @@ def test_shapes_that_could_mean_something_else_are_refused(path, shape):
     assert f"shape {shape}; save (videos, frames, height, width[, channels])" in reason(path)
 
 
+@pytest.mark.parametrize("second", [1, 3])
+def test_a_layout_tells_videos_of_3_frames_from_colours(path, colour, second):
+    array = colour[:, :second, ..., 0].repeat(2, 0)
+    np.save(path, array)
+    assert "save (videos, frames" in reason(path)
+    found = clips(read(path, "videos-first"))
+    np.testing.assert_array_equal(np.stack([*found.values()])[:, :, 0], array)
+    found = clips(read(path, "frames-first"))
+    np.testing.assert_array_equal(np.stack([*found.values()])[:, :, 0], array.swapaxes(0, 1))
+
+
 @pytest.mark.parametrize("channels", [2, 4])
 @pytest.mark.parametrize("videos", [(), (5,)])
 def test_alpha_is_refused(path, channels, videos):

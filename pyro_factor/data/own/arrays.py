@@ -91,7 +91,7 @@ def _clips(
 ) -> Iterator[tuple[str, Iterator[Chunk]]]:
     if array.dtype != np.uint8 and array.dtype.kind != "f":
         raise Unusable(f"dtype {array.dtype}; save uint8, or floats in [0, 1]")
-    channels = _with_channels(array)
+    channels = _with_channels(array, layout)
     if array.dtype == np.uint8 and _is_mask(array):
         raise Unusable("bytes of 0 and 1, which are all but black; multiply them by 255")
     if channels.ndim == 4:
@@ -116,7 +116,7 @@ def _is_mask(array: np.ndarray) -> bool:
     return largest == 1
 
 
-def _with_channels(array: np.ndarray) -> np.ndarray:
+def _with_channels(array: np.ndarray, layout: str | None) -> np.ndarray:
     """The array with an axis of channels at its end.
 
     Raises:
@@ -128,8 +128,11 @@ def _with_channels(array: np.ndarray) -> np.ndarray:
         raise Unusable(f"shape {shape}, which ends in {shape[-1]} channels; {advice}")
     if axes in {4, 5} and shape[-1] in CHANNELS:
         channels = array
-    # (height, width, 3) would be a grey clip, (frames, 3, height, width) videos of 3 frames
-    elif (axes == 3 and shape[-1] not in CHANNELS) or (axes == 4 and shape[1] not in CHANNELS):
+    # (height, width, 3) would be a grey clip; (frames, 3, height, width), unless a layout is given,
+    # videos of 3 frames
+    elif (axes == 3 and shape[-1] not in CHANNELS) or (
+        axes == 4 and (layout or shape[1] not in CHANNELS)
+    ):
         channels = array[..., None]
     else:
         raise Unusable(
