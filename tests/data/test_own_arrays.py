@@ -282,6 +282,18 @@ def test_without_frames_or_pixels(path):
     assert "no clip" in reason(path.with_suffix(".npz"))
 
 
+@pytest.mark.parametrize(
+    ("layout", "shape"),
+    [(None, (0, 10, SIZE, SIZE)), ("frames-first", (10, 0, SIZE, SIZE, 3))],
+)
+def test_without_videos(tmp_path, colour, layout, shape):
+    np.save(tmp_path / "none.npy", np.zeros(shape, np.uint8))
+    np.save(tmp_path / "one.npy", colour[0])
+    footage = read(tmp_path, layout)
+    assert footage.names == ("one.npy",)
+    assert footage.skipped == (("none.npy", "it has no videos"),)
+
+
 def test_nothing_there(tmp_path):
     assert "no such file or folder" in reason(tmp_path / "nowhere")
     assert ".npy" in reason(tmp_path)

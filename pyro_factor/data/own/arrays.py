@@ -98,6 +98,8 @@ def _clips(
         yield name, _chunks(channels)
     else:
         videos = _videos_first(channels, layout, file)
+        if not len(videos):
+            raise Unusable("it has no videos")
         yield from ((f"{name}/{i}", _chunks(clip)) for i, clip in enumerate(videos))
 
 
