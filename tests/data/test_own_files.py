@@ -85,6 +85,13 @@ def test_a_picture_is_shown_the_way_up_that_its_camera_says(tmp_path, frames):
     np.testing.assert_array_equal(only(read(tmp_path))[0], np.rot90(frames[0], -1))
 
 
+def test_a_photo_that_holds_more_views_is_its_first_one(tmp_path, frames):
+    (tmp_path / "a").mkdir()
+    photo, other = map(Image.fromarray, frames[[0, -1]])
+    photo.save(tmp_path / "a/0.jpg", "MPO", save_all=True, append_images=[other], quality=95)
+    assert error(only(read(tmp_path)), frames[:1]) <= 4
+
+
 def test_names_in_any_script(tmp_path, frames):
     write_pictures(tmp_path / "Bär/прыжок", frames[:3])
     write_movie(tmp_path / "ねこ.mkv", frames[:5], "ffv1", "bgr0")
