@@ -64,10 +64,8 @@ class VideoClips(Described):
     temporal_task: ClassVar[str] = "frame"
 
     def __post_init__(self) -> None:
-        require(self.root is not None, "data-root", None, "give the file or folder of your clips")
+        require(self.root is not None, "root", None, "give the file or folder of your clips")
         require(self.source == SOURCE, "source", self.source, f"give {SOURCE!r}, or leave it out")
-        advice = "name a file or a folder of clips"
-        require(self.root is not None, "data_root", self.root, advice)
         require(self.split in SPLITS, "split", self.split, f"choose from {', '.join(SPLITS)}")
         for name in ("num_frames", "image_size", "frame_step", "stride"):
             number = getattr(self, name)

@@ -26,7 +26,7 @@ def clips(footage):
 def reason(root, **options):
     with pytest.raises(InputError) as error:
         read(root, **options)
-    assert str(error.value).startswith(f"data-root: got {str(root)!r}")
+    assert str(error.value).startswith(f"root: got {str(root)!r}")
     return str(error.value)
 
 

@@ -36,7 +36,7 @@ def only(footage):
 
 
 def reason(root):
-    with pytest.raises(InputError, match=r"data-root: .*no clip in it can be used") as error:
+    with pytest.raises(InputError, match=r"^root: .*no clip in it can be used") as error:
         read(root)
     return str(error.value)
 
@@ -217,9 +217,7 @@ def test_pictures_that_pillow_would_cut_off_are_refused(tmp_path):
 def test_a_video_without_pyav_says_what_to_install(tmp_path, frames, monkeypatch):
     write_movie(tmp_path / "a.mkv", frames, "ffv1", "bgr0")
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(
-        InputError, match=r"data-root: .*a\.mkv.*pip install 'pyro-factor\[video\]'"
-    ):
+    with pytest.raises(InputError, match=r"^root: .*a\.mkv.*pip install 'pyro-factor\[video\]'"):
         read(tmp_path)
 
 

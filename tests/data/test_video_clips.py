@@ -249,5 +249,5 @@ def test_bad_arguments_are_named(root, argument, value):
 
 @pytest.mark.usefixtures("unchecked")
 def test_clips_lie_somewhere():
-    with pytest.raises(InputError, match="data-root: got None; give the file or folder"):
+    with pytest.raises(InputError, match=r"^root: got None; give the file or folder"):
         VideoClips(None, **SMALL)

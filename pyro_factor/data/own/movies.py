@@ -33,7 +33,7 @@ def _import_av(path: Path) -> Any:
         import av
     except ImportError:
         advice = "reading videos needs PyAV: pip install 'pyro-factor[video]'"
-        raise InputError(f"data-root: got {str(path)!r}; {advice}") from None
+        raise InputError(f"root: got {str(path)!r}; {advice}") from None
     return av
 
 
