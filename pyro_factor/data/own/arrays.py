@@ -1,16 +1,12 @@
 """Clips in NumPy arrays: (videos, frames, height, width[, channels]), or a single clip."""
 
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Shaped
-from numpy.lib import format as npy
 
+from .array_files import find_arrays, readable
 from .frames import CHUNK, Chunk, Unusable
 
 LAYOUTS = ("videos-first", "frames-first")
@@ -19,7 +15,6 @@ CHANNELS, WITH_ALPHA = (1, 3), (2, 4)
 SMALLEST = 8  # pixels on a side; a smaller picture is rather a table
 SAMPLE = 16  # videos and frames that tell which is which
 CLEARLY = 0.9  # part of the difference to the other neighbours
-BROKEN = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error)
 
 Videos = Shaped[np.ndarray, "videos frames height width channels"]
 
@@ -41,49 +36,15 @@ def read_arrays(path: Path, name: str, layout: str | None) -> Iterator[tuple[str
             for: damaged, of objects, another dtype or shape, tiny pictures, bytes no larger than
             1, or frames that seem to come first where nobody said so.
     """
-    for key, read in _arrays(path):
+    for key, read in find_arrays(path):
         own = f"{name}/{key}" if key else name
         try:
-            with _readable():
+            with readable():
                 array = read()
             if array is not None:
                 yield from _clips(array, own, layout, path.name)
         except Unusable as reason:
             yield own, _left_out(reason)
-
-
-def _arrays(path: Path) -> Iterator[tuple[str, Callable[[], np.ndarray | None]]]:
-    """The arrays of a file by their keys, to be read one at a time."""
-    if path.suffix.lower() == ".npy":
-        yield "", partial(npy.open_memmap, path, mode="r")
-        return
-    with _readable():
-        file = zipfile.ZipFile(path)
-    with file:
-        for member in file.namelist():
-            yield member.removesuffix(".npy"), partial(_member, file, member)
-
-
-def _member(file: zipfile.ZipFile, member: str) -> np.ndarray | None:
-    """An array of a .npz file, or None: fewer than three axes, or no array at all."""
-    with file.open(member) as stream:
-        if stream.read(len(npy.MAGIC_PREFIX)) != npy.MAGIC_PREFIX:
-            return None
-        stream.seek(0)
-        first = npy.read_magic(stream) == (1, 0)  # later versions have longer headers
-        shape, *_ = (npy.read_array_header_1_0 if first else npy.read_array_header_2_0)(stream)
-    if len(shape) < 3:
-        return None
-    with file.open(member) as stream:
-        return npy.read_array(stream, allow_pickle=False)
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    try:
-        yield
-    except BROKEN as error:
-        raise Unusable(f"it can't be read ({error})") from error
 
 
 def _clips(
