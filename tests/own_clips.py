@@ -1,5 +1,7 @@
 """Clips written to files as users have them."""
 
+from fractions import Fraction
+
 import numpy as np
 
 FRAMES, SIZE = 6, 16
@@ -25,7 +27,8 @@ def write_pictures(folder, frames, kind="png"):
         Image.fromarray(frame).save(folder / f"{number}.{kind}")
 
 
-def write_movie(path, frames, codec, pixels="yuv420p", rotation=0, **options):
+def write_movie(path, frames, codec, pixels="yuv420p", rotation=0, start=0, sound=None, **options):
+    """Write frames at 10 a second from a time on, with seconds of silence in a codec if given."""
     import av
 
     with av.open(str(path), "w") as file:
@@ -33,6 +36,15 @@ def write_movie(path, frames, codec, pixels="yuv420p", rotation=0, **options):
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], pixels
         if rotation:
             stream.set_display_rotation(rotation)
-        for frame in frames:
-            file.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        silent = sound and file.add_stream(sound[0], rate=48_000, layout="mono")
+        for number, frame in enumerate(frames):
+            picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+            picture.pts, picture.time_base = 10 * start + number, Fraction(1, 10)
+            file.mux(stream.encode(picture))
         file.mux(stream.encode())
+        if sound:
+            silence = np.zeros((1, 48_000 * sound[1]), np.float32)
+            samples = av.AudioFrame.from_ndarray(silence, "fltp", "mono")
+            samples.rate = 48_000
+            file.mux(silent.encode(samples))
+            file.mux(silent.encode())

@@ -100,7 +100,7 @@ def _data_folder(root: str | None) -> Path:
     if root is None:
         return user_cache()
     advice = "no such folder; make it to download into it, or leave it out to use the cache folder"
-    require(Path(root).is_dir(), "data-root", root, advice)
+    require(Path(root).is_dir(), "root", root, advice)
     return Path(root)
 
 
@@ -123,7 +123,7 @@ def _read_idx(file: Path, *image_shape: int) -> UInt8[Tensor, "digits ..."]:
         return torch.from_numpy(pixels.reshape(count, *image_shape))
     except (OSError, EOFError, ValueError, zlib.error) as error:
         advice = f"this file can't be read ({error}); delete it, and it is downloaded again"
-        raise InputError(f"data-root: got {str(file)!r}; {advice}") from error
+        raise InputError(f"root: got {str(file)!r}; {advice}") from error
 
 
 def _check(images: Tensor, labels: Tensor, folder: Path, least: int) -> None:
@@ -131,7 +131,7 @@ def _check(images: Tensor, labels: Tensor, folder: Path, least: int) -> None:
 
     def hold(condition: bool, found: str) -> None:
         advice = f"it has {found}; delete it, and it is downloaded again"
-        require(condition, "data-root", str(folder), advice)
+        require(condition, "root", str(folder), advice)
 
     hold(len(images) == len(labels), f"{len(images)} images and {len(labels)} labels")
     hold(len(labels) >= least, f"{len(labels)} digits, fewer than {least}")
@@ -157,4 +157,4 @@ def _download(name: str, folder: Path) -> None:
             f"it has no {name}/raw with the digits, and downloading them failed ({reason}); "
             "give a folder in torchvision's layout, or use the embedded digits"
         )
-        raise InputError(f"data-root: got {str(folder)!r}; {advice}") from error
+        raise InputError(f"root: got {str(folder)!r}; {advice}") from error

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -17,11 +17,11 @@ from .digits import SPLITS
 from .own import Footage, Skipped, read_footage
 from .own.arrays import LAYOUTS
 from .own.footage import say_skipped
-from .own.labels import Labels, read_labels
+from .own.labels import Labels, LabelsFile, find_labels, load_labels
 from .own.splits import LEAST, split_clips
 from .own.windows import span, windows
 
-SOURCE, LABELS = "clips", "labels.csv"
+SOURCE = "clips"
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,8 @@ class VideoClips(Described):
     temporal_task: ClassVar[str] = "frame"
 
     def __post_init__(self) -> None:
-        require(self.root is not None, "data-root", None, "give the file or folder of your clips")
+        require(self.root is not None, "root", None, "give the file or folder of your clips")
         require(self.source == SOURCE, "source", self.source, f"give {SOURCE!r}, or leave it out")
-        advice = "name a file or a folder of clips"
-        require(self.root is not None, "data_root", self.root, advice)
         require(self.split in SPLITS, "split", self.split, f"choose from {', '.join(SPLITS)}")
         for name in ("num_frames", "image_size", "frame_step", "stride"):
             number = getattr(self, name)
@@ -77,7 +75,7 @@ class VideoClips(Described):
         known = self.layout is None or self.layout in LAYOUTS
         require(known, "layout", self.layout, f"choose from {', '.join(LAYOUTS)}")
         self._make_absolute("root", "labels")
-        _cut(self, torch.device("cpu"))  # what is wrong shows here, not in the first batch
+        self._labels(torch.device("cpu"))  # what is wrong shows here, not in the first batch
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -98,7 +96,7 @@ class VideoClips(Described):
     @property
     def class_names(self) -> Mapping[str, Sequence[str]]:
         """What the file of labels calls their classes, by label, in the order of their numbers."""
-        return _cut(self, torch.device("cpu")).labels.names
+        return self._labels(torch.device("cpu")).names
 
     def scoring(self, split: str) -> tuple["VideoClips", "VideoClips"]:
         """Classifiers are fitted on training clips and scored on those of a split.
@@ -131,7 +129,7 @@ class VideoClips(Described):
         chosen = torch.randint(len(cut.clip), (num_videos,), generator=generator, device=device)
         steps = self.frame_step * torch.arange(self.num_frames, device=device)
         frames = cut.start[chosen][:, None] + steps
-        clip, (static, temporal, position, _) = cut.clip[chosen], cut.labels
+        clip, (static, temporal, position, _) = cut.clip[chosen], self._labels(device)
         return Clips(
             cut.frames[frames].float() / 255,
             None if static is None else static[clip],
@@ -140,17 +138,29 @@ class VideoClips(Described):
             clip,
         )
 
+    @cached_property
+    def _labels_file(self) -> LabelsFile | None:
+        """The file of labels as it was when this object was made; later objects see later ones."""
+        labels = None if self.labels is None else str(self.labels)
+        return find_labels(labels, str(self.root), _cut(self, torch.device("cpu")).footage)
+
+    def _labels(self, device: torch.device) -> Labels:
+        if self._labels_file is None:
+            return Labels()
+        return load_labels(self._labels_file, _cut(self, torch.device("cpu")).footage, device)
+
 
 class _Cut(NamedTuple):
     """Frames of all clips, where each window of one part starts, and in which clip.
 
-    `lengths` are those of the part's clips, the ones that are too short included.
+    `lengths` are those of the part's clips, the ones that are too short included. The footage, of
+    all parts, is on the CPU.
     """
 
+    footage: Footage
     frames: UInt8[Tensor, "frames channels size size"]
     clip: Int[Tensor, "windows"]
     start: Int[Tensor, "windows"]
-    labels: Labels
     skipped: tuple[Skipped, ...]
     lengths: Int[Tensor, "clips"]
 
@@ -165,7 +175,6 @@ def _cut(data: VideoClips, device: torch.device) -> _Cut:
             frames=read_footage(*given, device).frames,
             clip=cut.clip.to(device),
             start=cut.start.to(device),
-            labels=cut.labels.to(device),
         )
     footage = read_footage(*given, device)
     numbers = split_clips(footage.names, footage.file is not None)[data.split]
@@ -177,9 +186,8 @@ def _cut(data: VideoClips, device: torch.device) -> _Cut:
     say_skipped(str(data.root), short)
     clip = torch.tensor(numbers, dtype=torch.long)[within]
     before = footage.lengths.cumsum(0) - footage.lengths
-    labels = _labels(data, footage)
     skipped = footage.skipped + short
-    return _Cut(footage.frames, clip, before[clip] + start, labels, skipped, lengths)
+    return _Cut(footage, footage.frames, clip, before[clip] + start, skipped, lengths)
 
 
 def _check_length(data: VideoClips, lengths: Int[Tensor, "clips"], what: str) -> None:
@@ -203,10 +211,3 @@ def _short(footage: Footage, numbers: Sequence[int], least: int) -> tuple[Skippe
         for i in numbers
         if lengths[i] < least
     )
-
-
-def _labels(data: VideoClips, footage: Footage) -> Labels:
-    root = Path(str(data.root))
-    beside = (root if footage.file is None else root.parent) / LABELS
-    path = data.labels or (beside if beside.is_file() else None)
-    return Labels() if path is None else read_labels(str(path), footage)

@@ -135,7 +135,8 @@ def describe(vae: VideoVAE, data: VideoData, training: dict[str, Any]) -> Config
 def build_data(config: Config, root: str | Path | None = None) -> VideoData:
     """Build the training clips that a configuration describes, from another folder if given.
 
-    A file of labels that lay in the old folder is looked for in the other.
+    A file of labels that lay in the old folder is looked for in the other; one that lay beside it,
+    as beside a single file of clips, is taken from beside the other where there is one.
     """
     settings = config.data.model_dump()
     return open_data(settings if root is None else _moved(settings, Path(root)))
@@ -143,8 +144,13 @@ def build_data(config: Config, root: str | Path | None = None) -> VideoData:
 
 def _moved(settings: dict[str, Any], root: Path) -> dict[str, Any]:
     before, labels = settings["root"], settings.get("labels")
-    if before and labels and Path(labels).is_relative_to(before):
-        settings |= {"labels": str(root / Path(labels).relative_to(before))}
+    if before and labels:
+        old, path = Path(before), Path(labels)
+        if path.is_relative_to(old):
+            settings |= {"labels": str(root / path.relative_to(old))}
+        elif path.is_relative_to(old.parent):
+            beside = root.parent / path.relative_to(old.parent)
+            settings |= {"labels": str(beside)} if beside.is_file() else {}
     return settings | {"root": root}
 
 

@@ -163,7 +163,7 @@ def test_replace_changes_only_what_it_names():
         ({"step": 0.0}, "step: got 0.0"),
         ({"step": 1.01}, "step: got 1.01"),
         ({"step": math.nan}, "step: got nan"),
-        ({"source": "mnist", "root": "/no/such/folder"}, "data-root: got '/no/such/folder'"),
+        ({"source": "mnist", "root": "/no/such/folder"}, "root: got '/no/such/folder'"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):

@@ -114,13 +114,13 @@ def test_downloads_what_is_absent_into_the_cache_folder(tmp_path, monkeypatch):
 
 
 def test_a_failed_download_leaves_nothing_and_says_what_to_do(tmp_path):
-    with pytest.raises(InputError, match=r"data-root.*MNIST/raw.*no network.*embedded"):
+    with pytest.raises(InputError, match=r"^root.*MNIST/raw.*no network.*embedded"):
         digits.load_digits("mnist", str(tmp_path), "train", CPU)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_root_is_not_made(tmp_path):
-    with pytest.raises(InputError, match=r"data-root.*nowhere.*no such folder"):
+    with pytest.raises(InputError, match=r"^root.*nowhere.*no such folder"):
         digits.load_digits("mnist", str(tmp_path / "nowhere"), "train", CPU)
     assert not list(tmp_path.iterdir())
 
@@ -138,7 +138,7 @@ def test_a_damaged_file_is_named(tmp_path, file, damage):
     write(tmp_path / "MNIST" / "raw", packed=True)
     path = tmp_path / "MNIST" / "raw" / file
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(InputError, match=f"data-root.*{file}.*can't be read"):
+    with pytest.raises(InputError, match=f"^root.*{file}.*can't be read"):
         digits.load_digits("mnist", str(tmp_path), "test", CPU)
 
 

@@ -26,7 +26,7 @@ def clips(footage):
 def reason(root, **options):
     with pytest.raises(InputError) as error:
         read(root, **options)
-    assert str(error.value).startswith(f"data-root: got {str(root)!r}")
+    assert str(error.value).startswith(f"root: got {str(root)!r}")
     return str(error.value)
 
 
@@ -134,7 +134,7 @@ def test_videos_are_read_in_their_order_or_refused(tmp_path, capsys, videos, fra
         (SIZE, SIZE, 3),
         (FRAMES, 3, SIZE, SIZE),
         (2, FRAMES, 3, SIZE, SIZE),
-        (2, FRAMES, SIZE, SIZE, 4),
+        (2, FRAMES, SIZE, SIZE, 5),
         (1, 2, FRAMES, SIZE, SIZE, 3),
         (),
     ],
@@ -142,6 +142,26 @@ def test_videos_are_read_in_their_order_or_refused(tmp_path, capsys, videos, fra
 def test_shapes_that_could_mean_something_else_are_refused(path, shape):
     np.save(path, np.zeros(shape, np.uint8))
     assert f"shape {shape}; save (videos, frames, height, width[, channels])" in reason(path)
+
+
+@pytest.mark.parametrize("second", [1, 3])
+def test_a_layout_tells_videos_of_3_frames_from_colours(path, colour, second):
+    array = colour[:, :second, ..., 0].repeat(2, 0)
+    np.save(path, array)
+    assert "save (videos, frames" in reason(path)
+    found = clips(read(path, "videos-first"))
+    np.testing.assert_array_equal(np.stack([*found.values()])[:, :, 0], array)
+    found = clips(read(path, "frames-first"))
+    np.testing.assert_array_equal(np.stack([*found.values()])[:, :, 0], array.swapaxes(0, 1))
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("videos", [(), (5,)])
+def test_alpha_is_refused(path, channels, videos):
+    shape = (*videos, FRAMES, SIZE, SIZE, channels)
+    np.save(path, np.zeros(shape, np.uint8))
+    advice = f"save 1 or 3, without alpha: a[..., :{channels - 1}]"
+    assert f"shape {shape}, which ends in {channels} channels; {advice}" in reason(path)
 
 
 @pytest.mark.parametrize("dtype", ["int64", "uint16", "bool", "complex64", "U3"])
@@ -185,8 +205,44 @@ def test_objects_are_never_unpickled(path):
     np.save(path, np.array([[{}]], dtype=object), allow_pickle=True)
     assert "can't be read" in reason(path)
     packed = path.with_suffix(".npz")
-    np.savez(packed, a=np.array([[{}]], dtype=object), allow_pickle=True)
-    assert "can't be read" in reason(packed)
+    np.savez(packed, a=np.array([[[{}]]], dtype=object), allow_pickle=True)
+    assert "a: it can't be read" in reason(packed)
+
+
+@pytest.mark.filterwarnings("ignore:Stored array in format 3.0")
+def test_an_array_of_a_file_is_left_out_by_itself(tmp_path, colour):
+    others = {
+        "whole": np.zeros((2, 3, 8, 8), np.int64),
+        "labels": np.arange(3),
+        "words": np.array(["a", None], dtype=object),
+        "things": np.array([[[{}]]], dtype=object),
+        "tiny": np.zeros((6, 10, 4)),
+        "flat": np.zeros((2, FRAMES, 7, 16)),
+        "named": np.zeros((2, 2, 2), [("\u00e9\u4e00", float)]),  # a header of another version
+    }
+    np.savez_compressed(tmp_path / "m.npz", **others, last=colour[0])
+    footage = read(tmp_path, channels=3)
+    np.testing.assert_array_equal(clips(footage)["m.npz/last"], np.moveaxis(colour[0], -1, 1))
+    whys = dict(footage.skipped)
+    assert [*whys] == [f"m.npz/{key}" for key in ("whole", "things", "tiny", "flat", "named")]
+    assert "dtype int64; save uint8" in whys["m.npz/whole"]
+    assert "it can't be read (Object arrays" in whys["m.npz/things"]
+    assert "shape (6, 10, 4), pictures of 10×4 pixels; give pictures of 8" in whys["m.npz/tiny"]
+    assert "pictures of 7×16 pixels" in whys["m.npz/flat"]
+    assert "dtype [(" in whys["m.npz/named"]
+
+
+def test_a_damaged_array_of_a_file_is_left_out_by_itself(path, colour):
+    path = path.with_suffix(".npz")
+    np.savez(path, a=colour, b=colour)
+    data = bytearray(path.read_bytes())
+    data[500] ^= 1
+    path.write_bytes(data)
+    footage = read(path)
+    assert footage.names == tuple(f"clips.npz/b/{number}" for number in range(3))
+    ((name, why),) = footage.skipped
+    assert name == "clips.npz/a"
+    assert "it can't be read (Bad CRC" in why
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
@@ -220,10 +276,22 @@ def test_without_frames_or_pixels(path):
     np.save(path, np.zeros((2, 0, 8, 8), np.uint8))
     assert "it has no frames" in reason(path)
     np.save(path, np.zeros((2, 4, 0, 8), np.uint8))
-    assert "no pixels" in reason(path)
+    assert "pictures of 0×8 pixels" in reason(path)
     with zipfile.ZipFile(path.with_suffix(".npz"), "w"):
         pass
     assert "no clip" in reason(path.with_suffix(".npz"))
+
+
+@pytest.mark.parametrize(
+    ("layout", "shape"),
+    [(None, (0, 10, SIZE, SIZE)), ("frames-first", (10, 0, SIZE, SIZE, 3))],
+)
+def test_without_videos(tmp_path, colour, layout, shape):
+    np.save(tmp_path / "none.npy", np.zeros(shape, np.uint8))
+    np.save(tmp_path / "one.npy", colour[0])
+    footage = read(tmp_path, layout)
+    assert footage.names == ("one.npy",)
+    assert footage.skipped == (("none.npy", "it has no videos"),)
 
 
 def test_nothing_there(tmp_path):

@@ -1,5 +1,6 @@
 """Folders of pictures and video files."""
 
+import re
 import sys
 
 import numpy as np
@@ -35,7 +36,7 @@ def only(footage):
 
 
 def reason(root):
-    with pytest.raises(InputError, match=r"data-root: .*no clip in it can be used") as error:
+    with pytest.raises(InputError, match=r"^root: .*no clip in it can be used") as error:
         read(root)
     return str(error.value)
 
@@ -82,6 +83,13 @@ def test_a_picture_is_shown_the_way_up_that_its_camera_says(tmp_path, frames):
     (tmp_path / "a").mkdir()
     Image.fromarray(frames[0]).save(tmp_path / "a/0.png", exif=turned)
     np.testing.assert_array_equal(only(read(tmp_path))[0], np.rot90(frames[0], -1))
+
+
+def test_a_photo_that_holds_more_views_is_its_first_one(tmp_path, frames):
+    (tmp_path / "a").mkdir()
+    photo, other = map(Image.fromarray, frames[[0, -1]])
+    photo.save(tmp_path / "a/0.jpg", "MPO", save_all=True, append_images=[other], quality=95)
+    assert error(only(read(tmp_path)), frames[:1]) <= 4
 
 
 def test_names_in_any_script(tmp_path, frames):
@@ -134,6 +142,43 @@ def test_a_truncated_video_is_refused(tmp_path, suffix):
     assert "a." + suffix in reason(tmp_path)
 
 
+MATROSKA = [("mkv", "aac"), ("webm", "libopus")]
+
+
+def untagged(path):
+    """Take the duration of each stream out of a Matroska file."""
+    path.write_bytes(path.read_bytes().replace(b"DURATION", b"SOMETHIN"))
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+@pytest.mark.parametrize(("suffix", "sound"), MATROSKA)
+def test_a_video_is_whole_whatever_its_sound_and_its_start(tmp_path, frames, suffix, sound, tagged):
+    codec = CODECS[suffix][:2]
+    write_movie(tmp_path / f"loud.{suffix}", frames, *codec, sound=(sound, 3))
+    write_movie(tmp_path / f"late.{suffix}", frames, *codec, start=5)
+    write_movie(tmp_path / f"both.{suffix}", frames, *codec, start=5, sound=(sound, 9))
+    if not tagged:
+        for path in tmp_path.iterdir():
+            untagged(path)
+    footage = read(tmp_path)
+    assert footage.lengths.tolist() == [12] * 3
+    assert not footage.skipped
+
+
+@pytest.mark.parametrize("case", ["loud", "late", "late and untagged"])
+@pytest.mark.parametrize(("suffix", "sound"), MATROSKA)
+def test_a_truncated_one_is_refused_all_the_same(tmp_path, suffix, sound, case):
+    frames = np.random.default_rng(0).integers(256, size=(30, 32, 32, 3), dtype=np.uint8)
+    path = tmp_path / f"a.{suffix}"
+    options = {"sound": (sound, 3)} if case == "loud" else {"start": 40}
+    write_movie(path, frames, *CODECS[suffix][:2], **options)
+    if "untagged" in case:
+        untagged(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    assert re.search(r"ends after 1\.\d of 3\.0 seconds", reason(tmp_path))
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "gif", "mkv", "png", "jpg", "tif"])
 @pytest.mark.parametrize("content", [b"", b"this is a text\n" * 50])
 def test_other_files_under_a_known_suffix_are_refused(tmp_path, suffix, content):
@@ -172,9 +217,7 @@ def test_pictures_that_pillow_would_cut_off_are_refused(tmp_path):
 def test_a_video_without_pyav_says_what_to_install(tmp_path, frames, monkeypatch):
     write_movie(tmp_path / "a.mkv", frames, "ffv1", "bgr0")
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(
-        InputError, match=r"data-root: .*a\.mkv.*pip install 'pyro-factor\[video\]'"
-    ):
+    with pytest.raises(InputError, match=r"^root: .*a\.mkv.*pip install 'pyro-factor\[video\]'"):
         read(tmp_path)
 
 

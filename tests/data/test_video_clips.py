@@ -137,6 +137,31 @@ def test_labels_beside_a_single_file_are_read(tmp_path):
         VideoClips(tmp_path / "b.npy", **SMALL, labels=tmp_path / "more.csv")
 
 
+def test_labels_that_are_written_later_are_those_of_later_clips(root, capsys):
+    def write(*classes):
+        rows = [path.relative_to(root).as_posix() for path in sorted(root.rglob("*.npy"))]
+        lines = [f"{row},{classes[i % len(classes)]}" for i, row in enumerate(rows)]
+        (root / "labels.csv").write_text("\n".join(["clip,static", *lines]))
+
+    data = [VideoClips(root, **SMALL)]
+    write("cat", "dog")
+    data.append(VideoClips(root, **SMALL))
+    write("cow", "dog")  # as many bytes
+    data.append(data[0].replace())
+    (root / "labels.csv").write_text("clip")
+    with pytest.raises(InputError, match="line 1: columns clip; name them"):
+        VideoClips(root, **SMALL)
+    (root / "labels.csv").unlink()
+    data.append(data[0].replace())
+    # the ones made before keep their own
+    names = [each.class_names.get("static") for each in data]
+    assert names == [None, ["cat", "dog"], ["cow", "dog"], None]
+    batches = [each.batch(2, torch.Generator()) for each in data]
+    assert [batch.static is None for batch in batches] == [True, False, False, True]
+    assert len(set(data)) == 1
+    assert capsys.readouterr().err.count("clips, of") == 1  # the frames were read once
+
+
 def test_settings_make_the_same_clips_again(root, monkeypatch):
     monkeypatch.chdir(root.parent)
     data = VideoClips(root.name, **SMALL, stride=2, image_channels=3)
@@ -224,5 +249,5 @@ def test_bad_arguments_are_named(root, argument, value):
 
 @pytest.mark.usefixtures("unchecked")
 def test_clips_lie_somewhere():
-    with pytest.raises(InputError, match="data-root: got None; give the file or folder"):
+    with pytest.raises(InputError, match=r"^root: got None; give the file or folder"):
         VideoClips(None, **SMALL)

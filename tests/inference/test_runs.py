@@ -84,6 +84,21 @@ def test_labels_move_with_the_clips_that_they_lie_among(tmp_path):
     assert [data.labels for data in found] == [str(new / "known/who.csv"), str(elsewhere)]
 
 
+def test_labels_move_with_the_file_that_they_lie_beside(tmp_path):
+    old, new, single = tmp_path / "old", tmp_path / "new", tmp_path / "single"
+    for folder in (old, single):
+        folder.mkdir()
+        np.save(folder / "clips.npy", np.stack([moving(seed=seed) for seed in range(3)]))
+    (old / "who.csv").write_text("clip,static\nclips.npy/0,b\nclips.npy/1,b\nclips.npy/2,a\n")
+    clips = VideoClips(old / "clips.npy", num_frames=4, labels=old / "who.csv")
+    config = make_config(clips.settings, {}, {})
+    # where there is none beside the new one, the old one does
+    assert build_data(config, single / "clips.npy").labels == str(old / "who.csv")
+    old.rename(new)
+    moved = build_data(config, new / "clips.npy")
+    assert (moved.root, moved.labels) == (str(new / "clips.npy"), str(new / "who.csv"))
+
+
 def test_a_model_loads_without_its_data(tmp_path, monkeypatch):
     vae = small_run(tmp_path, small_vae(), 1).vae
     monkeypatch.delattr(BouncingDigits, "_digits")

@@ -76,13 +76,13 @@ def read_footage(
     if device.type != "cpu":
         read = read_footage(root, layout, image_size, channels, torch.device("cpu"))
         return replace(read, frames=read.frames.to(device))
-    require(Path(root).exists(), "data-root", root, "no such file or folder")
+    require(Path(root).exists(), "root", root, "no such file or folder")
     entries = find_clips(Path(root), layout)
     known = " ".join(sorted(ARRAYS | pictures.SUFFIXES | movies.SUFFIXES))
-    require(len(entries) > 0, "data-root", root, f"give clips as files of these kinds: {known}")
+    require(len(entries) > 0, "root", root, f"give clips as files of these kinds: {known}")
     clips, skipped = _read(entries, image_size, channels)
     if not clips:
-        raise InputError(f"data-root: got {root!r}; no clip in it can be used\n{_list(skipped)}")
+        raise InputError(f"root: got {root!r}; no clip in it can be used\n{_list(skipped)}")
     lengths = torch.tensor([len(frames) for frames in clips.values()])
     # from this line one sees whether an array's frames were taken for videos
     shortest, longest = (int(length) for length in lengths.aminmax())

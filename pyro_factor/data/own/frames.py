@@ -46,7 +46,7 @@ def fit(chunk: Chunk, image_size: int, channels: int) -> UInt8[Tensor, "frames c
         Bytes (frames, channels, image_size, image_size).
 
     Raises:
-        Unusable: No pixels, or values outside [0, 1].
+        Unusable: Values outside [0, 1].
     """
     pixels = _in_colours(_unit(chunk).movedim(-1, 1), channels)
     height, width = pixels.shape[-2:]
@@ -60,8 +60,6 @@ def fit(chunk: Chunk, image_size: int, channels: int) -> UInt8[Tensor, "frames c
 
 def _unit(chunk: Chunk) -> Float[Tensor, "frames height width channels"]:
     """Floats in [0, 1]."""
-    if not chunk.size:
-        raise Unusable(f"no pixels in frames of shape {chunk.shape[1:]}")
     if chunk.dtype == np.uint8:
         return torch.from_numpy(chunk.astype(np.float32)) / 255
     low, high = chunk.min(), chunk.max()

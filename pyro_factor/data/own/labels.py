@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -11,9 +12,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ...errors import require
 from .footage import Footage
 from .listing import natural
 from .table import Row, Table, fail, read_table
+
+LABELS = "labels.csv"
 
 
 class Labels(NamedTuple):
@@ -38,7 +42,43 @@ class Labels(NamedTuple):
         return self._replace(**moved)
 
 
-@lru_cache(maxsize=4)
+class LabelsFile(NamedTuple):
+    """A file as it is at some time; when it is written again, it is another.
+
+    Args:
+        path: Where it is.
+        modified: When it was last written, in nanoseconds.
+        size: Its bytes.
+    """
+
+    path: str
+    modified: int
+    size: int
+
+
+def find_labels(given: str | None, root: str, footage: Footage) -> LabelsFile | None:
+    """Find the file that is given, or `labels.csv` in the root, or beside it if that is a file.
+
+    Raises:
+        InputError: The file that is given isn't there.
+    """
+    folder = Path(root) if footage.file is None else Path(root).parent
+    path = Path(given or folder / LABELS)
+    if not path.is_file():
+        require(given is None, "labels", given, "no such file")
+        return None
+    stat = path.stat()
+    return LabelsFile(str(path), stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=16)
+def load_labels(file: LabelsFile, footage: Footage, device: torch.device) -> Labels:
+    """Read labels once, see `read_labels`, and move them to a device once."""
+    if device.type != "cpu":
+        return load_labels(file, footage, torch.device("cpu")).to(device)
+    return read_labels(file.path, footage)
+
+
 def read_labels(path: str, footage: Footage) -> Labels:
     """Read a CSV file with a row for each clip, `clip,static`, or for each frame, `clip,frame,...`.
 

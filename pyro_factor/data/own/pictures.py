@@ -32,7 +32,8 @@ def _picture(path: Path) -> UInt8[np.ndarray, "height width 3"]:
         with Image.open(path) as image:
             if image.mode.startswith(("I", "F")):  # which Pillow would cut off
                 raise Unusable(f"{path.name} has more than 8 bits a channel; save it with 8")
-            if getattr(image, "n_frames", 1) > 1:
+            # a camera's JPEG may be in MPO format, with a preview or another view after the photo
+            if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
                 raise Unusable(f"{path.name} has several pages; save a file for each frame")
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
