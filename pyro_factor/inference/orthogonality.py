@@ -18,9 +18,10 @@ def orthogonality_penalty(
 ) -> Float[Tensor, ""]:
     """Σ ‖C_ab‖² over pairs of factors, C_ab their features' correlations over a batch's frames.
 
-    A pair has no column in common. Each square is a squared Frobenius norm: zero if no feature of one factor is correlated with one
-    of another, and at most the product of their numbers of features. Correlations have no unit, so
-    a small code does not escape the penalty. A feature that is constant counts as uncorrelated.
+    A pair has no column in common. Each square is a squared Frobenius norm: zero if no feature of
+    one factor is correlated with one of the other, and at most the product of their numbers of
+    features. Correlations have no unit, so a small code does not escape the penalty. A feature that
+    is constant counts as uncorrelated.
 
         q = vae.encode(videos)
         loss = elbo(videos) + weight * orthogonality_penalty(q.loc, vae.factors)
