@@ -245,6 +245,10 @@ def _resumed(folder: Path, config: Config) -> Checkpoint:
     if difference is not None:
         raise InputError(f"{folder}: can't go on with another configuration: {difference}")
     _check_optimiser(folder, checkpoint, config.training.iterations)
+    asked = set(config.training.keep) - set(stored.training.keep)
+    past = ", ".join(str(each) for each in sorted(asked) if each < checkpoint.iteration)
+    if past:
+        print(f"Left out: weights of iterations that are past: {past}", file=sys.stderr)
     read_rows(metrics_path(folder))  # refused, if they are damaged, before anything is written
     return checkpoint
 

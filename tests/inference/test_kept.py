@@ -89,11 +89,13 @@ def test_a_resumed_run_keeps_too(tmp_path, monkeypatch):
         assert_same_weights(ours, theirs)
 
 
-def test_what_is_kept_may_change_when_a_run_goes_on(tmp_path):
+def test_what_is_kept_may_change_when_a_run_goes_on(tmp_path, capsys):
     started(tmp_path / "a", 3, keep=(1,))
-    small_run(tmp_path / "a", small_vae(), 6, keep=(5,), resume=True)
+    capsys.readouterr()
+    small_run(tmp_path / "a", small_vae(), 6, keep=(2, 5), resume=True)
+    assert capsys.readouterr().err == "Left out: weights of iterations that are past: 2\n"
     assert kept_iterations(tmp_path / "a") == [1, 5]
-    assert read_config(tmp_path / "a/config.json").training.keep == (5,)
+    assert read_config(tmp_path / "a/config.json").training.keep == (2, 5)
     assert_same_weights(load_run(tmp_path / "a", iteration=5).vae, started(tmp_path / "b", 5).vae)
     assert load_run(tmp_path / "a", iteration=1).iteration == 1
 
