@@ -56,7 +56,7 @@ class Objective:
             unregistered(self.pair.guide, self.pair.model),
         ):
             loss = self.loss(videos) / len(videos)
-        if not (missing or self.config.orthogonality or self.config.persistence):
+        if not (missing or self.config.orthogonality or self.persistence):
             return loss, {}
         q = self._normals(encoded[-1], videos)
         if missing:
@@ -71,7 +71,7 @@ class Objective:
         found = {}
         if self.config.orthogonality:
             found["orthogonality"] = orthogonality_penalty(q.loc, self.pair.factors)
-        if self.config.persistence and self.persistence is not None:
+        if self.persistence:
             found["persistence"] = self.persistence(q.loc)
         return found
 

@@ -55,8 +55,8 @@ class Trainer:
     def _objective(self, every: int, pair: VideoVAE) -> Objective:
         low = self.precision is torch.bfloat16
         # between frames that lie near each other what moves is kept as well as what stays
-        far = every == max(self.config.every)
-        return Objective(pair, self.elbo, self.config, low, self.persistence if far else None)
+        counts = self.config.persistence > 0 and every == max(self.config.every)
+        return Objective(pair, self.elbo, self.config, low, self.persistence if counts else None)
 
     def capture(self, make: Callable[[Step, torch.device], Step] = Captured) -> None:
         """Have steps launched as CUDA graphs; what changes from one to the next is in tensors.
