@@ -119,3 +119,22 @@ def test_the_gap_is_of_the_bound_of_all_weights():
 
 def test_equal_weights_have_no_tail():
     assert weigh(np.zeros(1000), (10,)).pareto_k < GOOD
+
+
+@pytest.mark.parametrize("nats", [-4e5, -6e3, 0.0, 20.0])
+def test_rounding_is_no_tail(nats):
+    noise = np.random.default_rng(0).integers(-4, 5, 1000) * np.spacing(np.float32(nats))
+    assert weigh(nats + noise.astype(float), (10,), torch.float32).pareto_k == 0
+
+
+@pytest.mark.parametrize(("nats", "dtype"), [(-4e5, torch.float64), (-6e3, torch.float32)])
+def test_a_tail_is_fitted_where_the_dtype_resolves_it(nats, dtype):
+    expected = weigh(tail := np.random.default_rng(0).exponential(0.1, 1000), (10,)).pareto_k
+    assert expected > 0
+    assert weigh(nats + tail, (10,), dtype).pareto_k == pytest.approx(expected, abs=1e-6)
+
+
+def test_weights_of_which_one_is_zero_have_a_tail():
+    log_weights = np.random.default_rng(0).exponential(2.0, 1000)
+    log_weights[0] = -math.inf
+    assert weigh(log_weights, (10,)).pareto_k > GOOD
