@@ -163,11 +163,14 @@ def _prior(data: Any) -> "matplotlib.figure.Figure":
     grid = fig.subplots(1, len(names), squeeze=False)[0]
     for axes, name in zip(grid, names, strict=True):
         groups = {"prior": data.prior[name], "guide, all clips": data.posterior[name]}
+        groups = {label: found.values.ravel().astype(float) for label, found in groups.items()}
+        # of each by itself, since the guide has more draws and may be narrow
+        ends = [np.quantile(values, [0.001, 0.999]) for values in groups.values()]
         for number, (label, values) in enumerate(groups.items()):
             axes.hist(
-                values.values.ravel(),
+                values,
                 bins=60,
-                range=(-4, 4),
+                range=(np.min(ends), np.max(ends)),
                 density=True,
                 histtype="step",
                 color=COLOURS[number],

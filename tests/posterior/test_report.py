@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from pyro_factor.posterior.importance import Importance
-from pyro_factor.posterior.report import _codes, _pareto
+from pyro_factor.posterior.report import _codes, _pareto, _prior
 
 
 @pytest.mark.parametrize("shapes", [(0.3, inf), (inf, inf), (-0.2, 1.7)])
@@ -28,3 +28,36 @@ def test_codes_of_any_shape_are_drawn_feature_by_feature(features):
     means = values[:, :, 0].mean((0, 1)).reshape(6, -1)
     drawn = np.stack([line.get_ydata() for line in axes[0].lines], -1)
     np.testing.assert_allclose(drawn, means)
+
+
+def of_a_site(prior, guide):
+    """What `_prior` takes, of one site: draws (chain, draw), and (chain, draw, video)."""
+    names = ("chain", "draw", "video")
+    groups = {"prior": prior, "posterior": guide}
+    return SimpleNamespace(
+        **{name: xr.Dataset({"h": (names[: v.ndim], v)}) for name, v in groups.items()}
+    )
+
+
+@pytest.mark.parametrize(
+    ("loc", "scale", "guide_loc", "guide_scale"),
+    [(0, 1, 0, 1), (10, 1, 0, 1), (4, 1, 4, 0.1), (0, 100, 1, 0.1), (1e6, 0.1, 1e6, 0.1)],
+)
+def test_the_prior_and_the_guide_are_both_shown_wherever_they_are(
+    loc, scale, guide_loc, guide_scale
+):
+    generator = np.random.default_rng(0)
+    prior = generator.normal(loc, scale, (4, 500)).astype(np.float32)
+    guide = generator.normal(guide_loc, guide_scale, (4, 500, 20)).astype(np.float32)
+    (axes,) = _prior(of_a_site(prior, guide)).axes
+    for outline, values in zip(axes.patches, (prior, guide), strict=True):
+        edges = np.unique(outline.xy[:, 0])
+        assert np.mean((values < edges[0]) | (values > edges[-1])) <= 0.003
+    if (loc, guide_loc) == (0, 0):
+        assert -4 < edges[0] < -2.5
+        assert 2.5 < edges[-1] < 4
+
+
+def test_a_site_without_spread_is_shown():
+    (axes,) = _prior(of_a_site(np.ones((4, 2)), np.ones((4, 2, 3)))).axes
+    assert len(axes.patches) == 2
