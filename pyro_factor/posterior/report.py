@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SHOWN = 3  # clips in the figure of codes
 LEVEL = 0.9
+COLUMNS = 4  # sites side by side
 
 
 def importance_table(found: Mapping[str, Sequence[Importance]]) -> "rich.table.Table":
@@ -156,12 +157,9 @@ def _band(axes: "matplotlib.axes.Axes", values: np.ndarray) -> None:
 @styled
 def _prior(data: Any) -> "matplotlib.figure.Figure":
     """Each site's values under the prior, and over all clips under the guide."""
-    from matplotlib.figure import Figure
-
     names = list(data.posterior.data_vars)
-    fig = Figure(figsize=(3 * len(names), 2.4))
-    grid = fig.subplots(1, len(names), squeeze=False)[0]
-    for axes, name in zip(grid, names, strict=True):
+    fig = _panels(len(names))
+    for axes, name in zip(fig.axes, names, strict=True):
         groups = {"prior": data.prior[name], "guide, all clips": data.posterior[name]}
         groups = {label: found.values.ravel().astype(float) for label, found in groups.items()}
         # of each by itself, since the guide has more draws and may be narrow
@@ -178,7 +176,7 @@ def _prior(data: Any) -> "matplotlib.figure.Figure":
             )
         axes.set_title(name)
         axes.set_yticks([])
-    grid[0].legend(loc="upper left", fontsize=7)
+    fig.axes[0].legend(loc="upper left", fontsize=7)
     fig.suptitle("All entries of each site: the average posterior beside the prior")
     return fig
 
@@ -211,17 +209,27 @@ def _pareto(found: Mapping[str, Sequence[Importance]]) -> "matplotlib.figure.Fig
 
 @styled
 def _ranks(calibration: Calibration) -> "matplotlib.figure.Figure":
-    from matplotlib.figure import Figure
-
     sites = list(calibration.scores)
-    fig = Figure(figsize=(3 * len(sites), 2.4))
-    for axes, site in zip(fig.subplots(1, len(sites), squeeze=False)[0], sites, strict=True):
+    fig = _panels(len(sites))
+    for axes, site in zip(fig.axes, sites, strict=True):
         axes.hist(calibration.ranks(site).ravel(), bins=20, range=(0, 1), density=True)
         axes.axhline(1, color="0.3", lw=1)
         axes.set_title(site)
         axes.set_xlabel("rank under the guide")
         axes.set_yticks([])
     fig.suptitle("Ranks of codes that the model drew: flat if the guide is the posterior")
+    return fig
+
+
+def _panels(number: int) -> "matplotlib.figure.Figure":
+    """Panels for some sites, a few in each row."""
+    from matplotlib.figure import Figure
+
+    columns = min(number, COLUMNS)
+    rows = -(-number // columns)
+    fig = Figure(figsize=(max(3 * columns, TITLED), 2.4 * rows))
+    for axes in fig.subplots(rows, columns, squeeze=False).flat[number:]:
+        axes.remove()
     return fig
 
 

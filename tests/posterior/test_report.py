@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from pyro_factor.posterior.calibration import Calibration
 from pyro_factor.posterior.importance import Importance
-from pyro_factor.posterior.report import _codes, _pareto, _prior
+from pyro_factor.posterior.report import _codes, _pareto, _prior, _ranks
 
 
 @pytest.mark.parametrize("shapes", [(0.3, inf), (inf, inf), (-0.2, 1.7)])
@@ -61,3 +62,16 @@ def test_the_prior_and_the_guide_are_both_shown_wherever_they_are(
 def test_a_site_without_spread_is_shown():
     (axes,) = _prior(of_a_site(np.ones((4, 2)), np.ones((4, 2, 3)))).axes
     assert len(axes.patches) == 2
+
+
+@pytest.mark.parametrize("sites", [1, 3, 4, 16, 33])
+def test_panels_of_many_sites_are_wrapped(sites):
+    names = [f"hs_{site}" for site in range(sites)]
+    scores = {name: np.linspace(-2, 2, 10)[:, None] for name in names}
+    draws = {name: (("chain", "draw"), np.linspace(-2, 2, 8).reshape(4, 2)) for name in names}
+    data = SimpleNamespace(prior=xr.Dataset(draws), posterior=xr.Dataset(draws))
+    for figure in (_prior(data), _ranks(Calibration(scores))):
+        assert [axes.get_title() for axes in figure.axes] == names
+        width, height = figure.get_size_inches()
+        assert width <= 12
+        assert height == pytest.approx(2.4 * -(-sites // 4))
