@@ -54,9 +54,11 @@ def importance_table(found: Mapping[str, Sequence[Importance]]) -> "rich.table.T
     middle = (f"{np.median([one.pareto_k for one in each]):.2f}" for each in found.values())
     table.add_row("Pareto k̂, median", *middle)
     large = (
-        f"{sum(one.pareto_k > GOOD for one in each)} of {len(each)}" for each in found.values()
+        f"{sum(one.pareto_k > GOOD for one in each)} of {len(each)} clips"
+        for each in found.values()
     )
-    table.add_row(f"clips with k̂ above {GOOD}", *large)
+    # short names, so that bounds of five digits fit a terminal
+    table.add_row(f"k̂ above {GOOD}", *large)
     return table
 
 
@@ -67,7 +69,7 @@ def _difference(each: Sequence[Importance], own: Sequence[Importance], size: int
     if above.value == 0:
         return f"{values.mean():.1f}"
     half = above.high - above.value
-    return f"{values.mean():.1f}  ({above.value:+.1f} ± {half:.1f})"
+    return f"{values.mean():.1f} ({above.value:+.1f} ± {half:.1f})"
 
 
 def calibration_table(calibration: Calibration) -> "rich.table.Table":

@@ -103,6 +103,18 @@ def test_the_table_fits_a_terminal():
         assert number in told
 
 
+def test_no_row_of_large_bounds_is_wrapped():
+    pairs = [(-12_000.0, 1_000.0), (-11_000.0, 1_900.0)] * 5
+    own = [Importance(elbo, {1_000: elbo + above}, 5.0, 1_000) for elbo, above in pairs]
+    smoothed = [Importance(each.bounds[1_000], each.bounds, 0.1, 1_000) for each in own]
+    text = io.StringIO()
+    Console(file=text, width=80).print(importance_table({"own": own, "smoothed": smoothed}))
+    told = text.getvalue()
+    assert told.count("-10050.0 (+1450.0 ± 339.3)") == 3
+    rows = [line.split("│")[1].strip() for line in told.splitlines() if line.startswith("│")]
+    assert rows == ["ELBO", "1,000 weights", "Pareto k̂, median", "k̂ above 0.7"]
+
+
 def test_a_prior_that_is_not_gaussian_has_its_own_guide_alone(tmp_path):
     run = small_run(tmp_path, small_vae(gallery.laplace_walk), 1)
     assert inspect(run, **FEW).keys() == {"own"}
