@@ -82,6 +82,8 @@ def importance(
     require(guide in GUIDES, "guide", guide, f"choose from {', '.join(GUIDES)}")
     require(all(k >= 1 for k in bounds), "bounds", tuple(bounds), "give 1 or more")
     import_arviz()
+    if guide == "smoothed":
+        vae.model.reader.form(videos.shape[1])  # raises before progress is shown
     found = []
     for number in track(range(len(videos)), len(videos), f"Weighing draws, {guide}"):
         with seeded(seed, number):

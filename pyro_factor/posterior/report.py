@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..evaluation.intervals import mean
 from ..evaluation.style import COLOURS, MARKERS, TITLED, save, show_strip, styled
+from ..models.layout import Layout
 from ..models.video_vae import VideoVAE
 from .calibration import LEVELS, Calibration
 from .importance import GOOD, Importance
@@ -99,23 +100,30 @@ def calibration_table(calibration: Calibration) -> "rich.table.Table":
 
 
 def posterior_figures(
-    file: Path, found: Mapping[str, Sequence[Importance]], calibration: Calibration, folder: Path
+    vae: VideoVAE,
+    file: Path,
+    found: Mapping[str, Sequence[Importance]],
+    calibration: Calibration,
+    folder: Path,
 ) -> list[Path]:
     """Draw codes with their intervals, prior beside posterior, Pareto's k̂, and ranks.
 
     Args:
-        file: What `write_posterior` wrote.
+        vae: The model.
+        file: What `write_posterior` wrote of it.
         found: What the importance weights say.
         calibration: What simulated clips say.
         folder: Where the figures go.
 
     Returns:
-        The figures' files; that of the codes only where a draw is of all frames.
+        The figures' files; that of the codes only of clips of several frames.
     """
     data = import_arviz().from_netcdf(file)
-    of_frames = [name for name, draws in data.posterior.data_vars.items() if "frame" in draws.dims]
+    num_frames = data.observed_data.sizes["frame"]
+    codes = _stack(data.posterior, vae.model.reader.layout(num_frames))
+    factors = vae.model.reader.factors(num_frames)
     drawn = {
-        **({"codes": _codes(data, of_frames)} if of_frames else {}),
+        **({"codes": _codes(codes, factors)} if num_frames > 1 else {}),
         "prior": _prior(data),
         "pareto": _pareto(found),
         "ranks": _ranks(calibration),
@@ -123,19 +131,27 @@ def posterior_figures(
     return [save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
 
 
+def _stack(posterior: Any, layout: Layout) -> Float[np.ndarray, "videos frames features draws"]:
+    """The codes h of the first clips, whatever sites the prior draws them at."""
+    drawn = posterior.isel(video=slice(SHOWN)).stack(all=("chain", "draw"))
+    sites = {}
+    for draw in layout.frame_draws:
+        values = torch.from_numpy(drawn[draw.name].transpose("all", "video", ...).values)
+        sites[draw.name] = values.reshape(*values.shape[:2], *layout.padded_shape(draw))
+    return np.moveaxis(layout.stack(sites).numpy(), 0, -1)
+
+
 @styled
-def _codes(data: Any, names: Sequence[str]) -> "matplotlib.figure.Figure":
+def _codes(
+    codes: Float[np.ndarray, "videos frames features draws"], factors: Mapping[str, Sequence[int]]
+) -> "matplotlib.figure.Figure":
     from matplotlib.figure import Figure
 
-    posterior = data.posterior
-    clips = range(min(SHOWN, posterior.sizes["video"]))
-    fig = Figure(figsize=(3 * len(clips), 2.2 * len(names)))
-    grid = fig.subplots(len(names), len(clips), sharex=True, sharey="row", squeeze=False)
-    for row, name in zip(grid, names, strict=True):
-        for axes, clip in zip(row, clips, strict=True):
-            drawn = posterior[name].isel(video=clip).stack(all=("chain", "draw"))
-            values = drawn.transpose("frame", ..., "all").values
-            _band(axes, values.reshape(len(values), -1, values.shape[-1]))
+    fig = Figure(figsize=(max(3 * len(codes), TITLED), 2.2 * len(factors)))
+    grid = fig.subplots(len(factors), len(codes), sharex=True, sharey="row", squeeze=False)
+    for row, (name, columns) in zip(grid, factors.items(), strict=True):
+        for clip, (axes, values) in enumerate(zip(row, codes, strict=True)):
+            _band(axes, values[:, columns])
             axes.set_title(f"{name}, clip {clip}")
         row[-1].legend(loc="upper right", fontsize=7)
     for axes in grid[-1]:

@@ -8,9 +8,10 @@ import torch
 from small_pairs import FRAMES, Constant, Ignores
 from small_runs import small_data, small_vae
 
-from pyro_factor import VideoVAE, priors
+from pyro_factor import VideoVAE, gallery, priors
 from pyro_factor.errors import InputError
 from pyro_factor.inference import AnalyticKL_ELBO
+from pyro_factor.models import NotGaussianPrior
 from pyro_factor.posterior.importance import GOOD, bound, importance, weigh
 
 
@@ -97,6 +98,19 @@ def test_smoothing_is_the_posterior_of_a_gaussian_pair():
         weights = form.log_prob(codes) + factors.log_prob(codes).sum((-2, -1))
         weights = weights - guide.log_prob(codes.flatten(-2))
     assert float(weights.std()) < 1e-6 * float(weights.abs().mean())
+
+
+def test_no_progress_is_shown_of_weights_that_can_not_be():
+    def track(*_):
+        pytest.fail("it started")
+
+    with pytest.raises(NotGaussianPrior, match="Laplace"):
+        importance(
+            small_vae(gallery.laplace_walk),
+            torch.zeros(1, 4, 1, 32, 32),
+            guide="smoothed",
+            track=track,
+        )
 
 
 @pytest.mark.parametrize(

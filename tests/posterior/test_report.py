@@ -5,11 +5,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
+from example_priors import frame_by_frame, frame_plate, non_centred, vectorised
+from small_runs import FRAMES, SIZE, small_vae
 
+from pyro_factor import gallery
 from pyro_factor.posterior.calibration import Calibration
 from pyro_factor.posterior.importance import Importance
-from pyro_factor.posterior.report import _codes, _pareto, _prior, _ranks
+from pyro_factor.posterior.inference_data import posterior_data
+from pyro_factor.posterior.report import _codes, _pareto, _prior, _ranks, _stack
 
 
 @pytest.mark.parametrize("shapes", [(0.3, inf), (inf, inf), (-0.2, 1.7)])
@@ -19,16 +24,28 @@ def test_every_clip_is_in_the_histogram_of_pareto_shapes(shapes):
     assert sum(bar.get_height() for bar in histogram.patches) == len(clips)
 
 
-@pytest.mark.parametrize("features", [(), (2,), (2, 3)])
-def test_codes_of_any_shape_are_drawn_feature_by_feature(features):
-    shape = (4, 5, 2, 6, *features)  # chains, draws, videos, frames
-    dims = ["chain", "draw", "video", "frame", "first", "second"][: len(shape)]
-    values = np.random.default_rng(0).normal(size=shape)
-    data = SimpleNamespace(posterior=xr.Dataset({"h": (dims, values)}))
-    axes = _codes(data, ["h"]).axes
-    means = values[:, :, 0].mean((0, 1)).reshape(6, -1)
-    drawn = np.stack([line.get_ydata() for line in axes[0].lines], -1)
-    np.testing.assert_allclose(drawn, means)
+def test_codes_are_drawn_feature_by_feature():
+    codes = np.random.default_rng(0).normal(size=(2, 6, 4, 20))  # videos, frames, features, draws
+    axes = _codes(codes, {"hs": [0, 2, 3], "ht": [1]}).axes
+    for panel, values in zip(axes, (codes[0], codes[1]), strict=False):
+        drawn = np.stack([line.get_ydata() for line in panel.lines], -1)
+        np.testing.assert_allclose(drawn, values[:, [0, 2, 3]].mean(-1))
+    np.testing.assert_allclose(axes[2].lines[0].get_ydata(), codes[0, :, 1].mean(-1))
+
+
+@pytest.mark.parametrize(
+    "prior", [vectorised, frame_by_frame, frame_plate, non_centred, gallery.laplace_walk]
+)
+def test_codes_are_stacked_of_whatever_sites_a_prior_has(prior):
+    vae, videos = small_vae(prior), torch.rand(5, FRAMES, 1, SIZE, SIZE)
+    data = posterior_data(vae, videos, num_samples=8, num_images=4)
+    codes = _stack(data.posterior, vae.model.reader.layout(FRAMES))
+    assert codes.shape == (3, FRAMES, vae.num_features, 8)
+    log_likelihood = data.log_likelihood.x_frame.stack(all=("chain", "draw")).values
+    for draw in range(8):
+        outputs = vae.model.outputs(torch.from_numpy(codes[..., draw]))
+        pixels = vae.images.pixels(outputs).log_prob(videos[:3]).flatten(2).sum(-1)
+        np.testing.assert_allclose(pixels.detach(), log_likelihood[:3, ..., draw], rtol=1e-5)
 
 
 def of_a_site(prior, guide):
