@@ -86,7 +86,7 @@ def test_the_posterior_is_inspected_and_drawn(run, tmp_path):
     images = import_arviz().from_netcdf(path).posterior_predictive.x
     assert dict(images.sizes) | {"channel": 3, "height": SIZE} == dict(images.sizes)
     calibration = calibrate(run.vae, videos=2)
-    drawn = posterior_figures(path, found, calibration, tmp_path)
+    drawn = posterior_figures(run.vae, path, found, calibration, tmp_path)
     clips = unseen_clips(run, 2, "test", 0).videos
     spoiled, foreign = spoil(clips)
     strange = anomalies(run.vae, spoiled)

@@ -1,6 +1,5 @@
 """The command `posterior`."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -91,11 +90,11 @@ class Posterior:
         Console().print(calibration_table(calibration))
         folder = self.run / "posterior"
         print(folder / "posterior.nc")
-        for path in posterior_figures(folder / "posterior.nc", found, calibration, folder):
+        for path in posterior_figures(run.vae, folder / "posterior.nc", found, calibration, folder):
             print(path)
 
     def _predict(self, run: "Run") -> None:
-        """Predict frames and find foreign ones, where the prior has a Gaussian form."""
+        """Predict frames and find foreign ones, or say why not."""
         from ..evaluation.style import save
         from ..models import NotGaussianPrior
         from .anomalies import anomalies
@@ -104,15 +103,21 @@ class Posterior:
         from .report import prediction_figure
 
         folder = self.run / "posterior"
-        with suppress(NotGaussianPrior):
-            clips = unseen_clips(run, max(self.videos, 2), self.split, self.seed).videos
-            print(save(prediction_figure(run.vae, clips[0]), folder / "prediction.png"))
-            if clips.shape[1] > 1:
-                spoiled, foreign = spoil(clips, self.seed)
-                strange = anomalies(run.vae, spoiled, seed=self.seed)
-                print(found_line(strange, foreign))
-                figure = anomaly_figure(spoiled[0], strange, int(foreign[0]))
-                print(save(figure, folder / "anomalies.png"))
+        clips = unseen_clips(run, max(self.videos, 2), self.split, self.seed).videos
+        if clips.shape[1] == 1:
+            print("codes, prediction, anomalies: they need several frames, and the clips have one")
+            return
+        try:
+            run.vae.model.reader.form(clips.shape[1])
+        except NotGaussianPrior as reason:
+            print(f"smoothed guide, prediction, anomalies: {reason}")
+            return
+        print(save(prediction_figure(run.vae, clips[0]), folder / "prediction.png"))
+        spoiled, foreign = spoil(clips, self.seed)
+        strange = anomalies(run.vae, spoiled, seed=self.seed)
+        print(found_line(strange, foreign))
+        figure = anomaly_figure(spoiled[0], strange, int(foreign[0]))
+        print(save(figure, folder / "anomalies.png"))
 
     def _compare(self, run: "Run", settings: "Settings") -> None:
         """Hold the guide against NUTS."""

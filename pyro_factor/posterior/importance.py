@@ -20,6 +20,8 @@ from .inference_data import import_arviz
 DRAWN = 250  # draws of one clip at a time
 LEAST = 25  # weights to fit a tail to
 GOOD = 0.7  # the k̂ up to which importance sampling with the guide can be relied on
+EQUAL = 0.01  # nats: weights no further apart are as good as draws of the posterior
+ROUNDED = 16  # ε of their size by which sums of many frames' pixels round apart, at most
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Importance:
         bounds: Of log p(x) from K weights, by K, nats: their expectations rise with K.
         pareto_k: k̂ of the largest weights (Vehtari et al., arXiv:1507.02646). Above 0.7 the guide
             is too far from the posterior for its weights to be used, and infinite weights' variance
-            begins at 0.5.
+            begins at 0.5. 0 where the weights are equal up to rounding, or within 1%.
         num_samples: Weights.
     """
 
@@ -80,22 +82,34 @@ def importance(
     require(guide in GUIDES, "guide", guide, f"choose from {', '.join(GUIDES)}")
     require(all(k >= 1 for k in bounds), "bounds", tuple(bounds), "give 1 or more")
     import_arviz()
+    if guide == "smoothed":
+        vae.model.reader.form(videos.shape[1])  # raises before progress is shown
     found = []
     for number in track(range(len(videos)), len(videos), f"Weighing draws, {guide}"):
         with seeded(seed, number):
             video = videos[number : number + 1]
             log_weights = _log_weights(GUIDES[guide], vae.eval(), video, num_samples)
-        found.append(weigh(log_weights, bounds))
+        found.append(weigh(log_weights, bounds, video.dtype))
     return found
 
 
-def weigh(log_weights: Float[np.ndarray, "draws"], bounds: Sequence[int]) -> Importance:
-    """What some independent log weights of one clip say."""
+def weigh(
+    log_weights: Float[np.ndarray, "draws"],
+    bounds: Sequence[int],
+    dtype: torch.dtype = torch.float64,
+) -> Importance:
+    """What some independent log weights of one clip, computed in a dtype, say."""
     arviz, number = import_arviz(), len(log_weights)
-    # equal weights have no tail
-    k = arviz.psislw(log_weights)[1] if np.ptp(log_weights) > 0 else 0.0
+    # equal weights have no tail, and what rounding leaves between them is none
+    k = 0.0 if _equal(log_weights, dtype) else arviz.psislw(log_weights)[1]
     kept = {size: bound(log_weights, size) for size in sorted({*bounds, number}) if size <= number}
     return Importance(float(log_weights.mean()), kept, float(k), number)
+
+
+def _equal(log_weights: Float[np.ndarray, "draws"], dtype: torch.dtype) -> bool:
+    # their size is that of the smallest, since some may be infinite
+    rounding = ROUNDED * torch.finfo(dtype).eps * np.abs(log_weights).min()
+    return bool(np.ptp(log_weights) <= max(EQUAL, rounding))
 
 
 def bound(log_weights: Float[np.ndarray, "draws"], size: int) -> float:

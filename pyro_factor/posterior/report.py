@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..evaluation.intervals import mean
 from ..evaluation.style import COLOURS, MARKERS, TITLED, save, show_strip, styled
+from ..models.layout import Layout
 from ..models.video_vae import VideoVAE
 from .calibration import LEVELS, Calibration
 from .importance import GOOD, Importance
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 SHOWN = 3  # clips in the figure of codes
 LEVEL = 0.9
+COLUMNS = 4  # sites side by side
 
 
 def importance_table(found: Mapping[str, Sequence[Importance]]) -> "rich.table.Table":
@@ -53,9 +55,11 @@ def importance_table(found: Mapping[str, Sequence[Importance]]) -> "rich.table.T
     middle = (f"{np.median([one.pareto_k for one in each]):.2f}" for each in found.values())
     table.add_row("Pareto k̂, median", *middle)
     large = (
-        f"{sum(one.pareto_k > GOOD for one in each)} of {len(each)}" for each in found.values()
+        f"{sum(one.pareto_k > GOOD for one in each)} of {len(each)} clips"
+        for each in found.values()
     )
-    table.add_row(f"clips with k̂ above {GOOD}", *large)
+    # short names, so that bounds of five digits fit a terminal
+    table.add_row(f"k̂ above {GOOD}", *large)
     return table
 
 
@@ -66,7 +70,7 @@ def _difference(each: Sequence[Importance], own: Sequence[Importance], size: int
     if above.value == 0:
         return f"{values.mean():.1f}"
     half = above.high - above.value
-    return f"{values.mean():.1f}  ({above.value:+.1f} ± {half:.1f})"
+    return f"{values.mean():.1f} ({above.value:+.1f} ± {half:.1f})"
 
 
 def calibration_table(calibration: Calibration) -> "rich.table.Table":
@@ -96,23 +100,30 @@ def calibration_table(calibration: Calibration) -> "rich.table.Table":
 
 
 def posterior_figures(
-    file: Path, found: Mapping[str, Sequence[Importance]], calibration: Calibration, folder: Path
+    vae: VideoVAE,
+    file: Path,
+    found: Mapping[str, Sequence[Importance]],
+    calibration: Calibration,
+    folder: Path,
 ) -> list[Path]:
     """Draw codes with their intervals, prior beside posterior, Pareto's k̂, and ranks.
 
     Args:
-        file: What `write_posterior` wrote.
+        vae: The model.
+        file: What `write_posterior` wrote of it.
         found: What the importance weights say.
         calibration: What simulated clips say.
         folder: Where the figures go.
 
     Returns:
-        The figures' files; that of the codes only where a draw is of all frames.
+        The figures' files; that of the codes only of clips of several frames.
     """
     data = import_arviz().from_netcdf(file)
-    of_frames = [name for name, draws in data.posterior.data_vars.items() if "frame" in draws.dims]
+    num_frames = data.observed_data.sizes["frame"]
+    codes = _stack(data.posterior, vae.model.reader.layout(num_frames))
+    factors = vae.model.reader.factors(num_frames)
     drawn = {
-        **({"codes": _codes(data, of_frames)} if of_frames else {}),
+        **({"codes": _codes(codes, factors)} if num_frames > 1 else {}),
         "prior": _prior(data),
         "pareto": _pareto(found),
         "ranks": _ranks(calibration),
@@ -120,19 +131,27 @@ def posterior_figures(
     return [save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
 
 
+def _stack(posterior: Any, layout: Layout) -> Float[np.ndarray, "videos frames features draws"]:
+    """The codes h of the first clips, whatever sites the prior draws them at."""
+    drawn = posterior.isel(video=slice(SHOWN)).stack(all=("chain", "draw"))
+    sites = {}
+    for draw in layout.frame_draws:
+        values = torch.from_numpy(drawn[draw.name].transpose("all", "video", ...).values)
+        sites[draw.name] = values.reshape(*values.shape[:2], *layout.padded_shape(draw))
+    return np.moveaxis(layout.stack(sites).numpy(), 0, -1)
+
+
 @styled
-def _codes(data: Any, names: Sequence[str]) -> "matplotlib.figure.Figure":
+def _codes(
+    codes: Float[np.ndarray, "videos frames features draws"], factors: Mapping[str, Sequence[int]]
+) -> "matplotlib.figure.Figure":
     from matplotlib.figure import Figure
 
-    posterior = data.posterior
-    clips = range(min(SHOWN, posterior.sizes["video"]))
-    fig = Figure(figsize=(3 * len(clips), 2.2 * len(names)))
-    grid = fig.subplots(len(names), len(clips), sharex=True, sharey="row", squeeze=False)
-    for row, name in zip(grid, names, strict=True):
-        for axes, clip in zip(row, clips, strict=True):
-            drawn = posterior[name].isel(video=clip).stack(all=("chain", "draw"))
-            values = drawn.transpose("frame", ..., "all").values
-            _band(axes, values.reshape(len(values), -1, values.shape[-1]))
+    fig = Figure(figsize=(max(3 * len(codes), TITLED), 2.2 * len(factors)))
+    grid = fig.subplots(len(factors), len(codes), sharex=True, sharey="row", squeeze=False)
+    for row, (name, columns) in zip(grid, factors.items(), strict=True):
+        for clip, (axes, values) in enumerate(zip(row, codes, strict=True)):
+            _band(axes, values[:, columns])
             axes.set_title(f"{name}, clip {clip}")
         row[-1].legend(loc="upper right", fontsize=7)
     for axes in grid[-1]:
@@ -156,18 +175,18 @@ def _band(axes: "matplotlib.axes.Axes", values: np.ndarray) -> None:
 @styled
 def _prior(data: Any) -> "matplotlib.figure.Figure":
     """Each site's values under the prior, and over all clips under the guide."""
-    from matplotlib.figure import Figure
-
     names = list(data.posterior.data_vars)
-    fig = Figure(figsize=(3 * len(names), 2.4))
-    grid = fig.subplots(1, len(names), squeeze=False)[0]
-    for axes, name in zip(grid, names, strict=True):
+    fig = _panels(len(names))
+    for axes, name in zip(fig.axes, names, strict=True):
         groups = {"prior": data.prior[name], "guide, all clips": data.posterior[name]}
+        groups = {label: found.values.ravel().astype(float) for label, found in groups.items()}
+        # of each by itself, since the guide has more draws and may be narrow
+        ends = [np.quantile(values, [0.001, 0.999]) for values in groups.values()]
         for number, (label, values) in enumerate(groups.items()):
             axes.hist(
-                values.values.ravel(),
+                values,
                 bins=60,
-                range=(-4, 4),
+                range=(np.min(ends), np.max(ends)),
                 density=True,
                 histtype="step",
                 color=COLOURS[number],
@@ -175,7 +194,7 @@ def _prior(data: Any) -> "matplotlib.figure.Figure":
             )
         axes.set_title(name)
         axes.set_yticks([])
-    grid[0].legend(loc="upper left", fontsize=7)
+    fig.axes[0].legend(loc="upper left", fontsize=7)
     fig.suptitle("All entries of each site: the average posterior beside the prior")
     return fig
 
@@ -208,17 +227,27 @@ def _pareto(found: Mapping[str, Sequence[Importance]]) -> "matplotlib.figure.Fig
 
 @styled
 def _ranks(calibration: Calibration) -> "matplotlib.figure.Figure":
-    from matplotlib.figure import Figure
-
     sites = list(calibration.scores)
-    fig = Figure(figsize=(3 * len(sites), 2.4))
-    for axes, site in zip(fig.subplots(1, len(sites), squeeze=False)[0], sites, strict=True):
+    fig = _panels(len(sites))
+    for axes, site in zip(fig.axes, sites, strict=True):
         axes.hist(calibration.ranks(site).ravel(), bins=20, range=(0, 1), density=True)
         axes.axhline(1, color="0.3", lw=1)
         axes.set_title(site)
         axes.set_xlabel("rank under the guide")
         axes.set_yticks([])
     fig.suptitle("Ranks of codes that the model drew: flat if the guide is the posterior")
+    return fig
+
+
+def _panels(number: int) -> "matplotlib.figure.Figure":
+    """Panels for some sites, a few in each row."""
+    from matplotlib.figure import Figure
+
+    columns = min(number, COLUMNS)
+    rows = -(-number // columns)
+    fig = Figure(figsize=(max(3 * columns, TITLED), 2.4 * rows))
+    for axes in fig.subplots(rows, columns, squeeze=False).flat[number:]:
+        axes.remove()
     return fig
 
 

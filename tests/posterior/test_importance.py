@@ -8,9 +8,10 @@ import torch
 from small_pairs import FRAMES, Constant, Ignores
 from small_runs import small_data, small_vae
 
-from pyro_factor import VideoVAE, priors
+from pyro_factor import VideoVAE, gallery, priors
 from pyro_factor.errors import InputError
 from pyro_factor.inference import AnalyticKL_ELBO
+from pyro_factor.models import NotGaussianPrior
 from pyro_factor.posterior.importance import GOOD, bound, importance, weigh
 
 
@@ -99,6 +100,19 @@ def test_smoothing_is_the_posterior_of_a_gaussian_pair():
     assert float(weights.std()) < 1e-6 * float(weights.abs().mean())
 
 
+def test_no_progress_is_shown_of_weights_that_can_not_be():
+    def track(*_):
+        pytest.fail("it started")
+
+    with pytest.raises(NotGaussianPrior, match="Laplace"):
+        importance(
+            small_vae(gallery.laplace_walk),
+            torch.zeros(1, 4, 1, 32, 32),
+            guide="smoothed",
+            track=track,
+        )
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -119,3 +133,22 @@ def test_the_gap_is_of_the_bound_of_all_weights():
 
 def test_equal_weights_have_no_tail():
     assert weigh(np.zeros(1000), (10,)).pareto_k < GOOD
+
+
+@pytest.mark.parametrize("nats", [-4e5, -6e3, 0.0, 20.0])
+def test_rounding_is_no_tail(nats):
+    noise = np.random.default_rng(0).integers(-4, 5, 1000) * np.spacing(np.float32(nats))
+    assert weigh(nats + noise.astype(float), (10,), torch.float32).pareto_k == 0
+
+
+@pytest.mark.parametrize(("nats", "dtype"), [(-4e5, torch.float64), (-6e3, torch.float32)])
+def test_a_tail_is_fitted_where_the_dtype_resolves_it(nats, dtype):
+    expected = weigh(tail := np.random.default_rng(0).exponential(0.1, 1000), (10,)).pareto_k
+    assert expected > 0
+    assert weigh(nats + tail, (10,), dtype).pareto_k == pytest.approx(expected, abs=1e-6)
+
+
+def test_weights_of_which_one_is_zero_have_a_tail():
+    log_weights = np.random.default_rng(0).exponential(2.0, 1000)
+    log_weights[0] = -math.inf
+    assert weigh(log_weights, (10,)).pareto_k > GOOD

@@ -225,8 +225,8 @@ def test_figures_of_draws_that_are_not_frames_by_features(tmp_path, prior):
     few = {"videos": 2, "num_samples": 4, "num_images": 4, "num_weights": 25, "progress": False}
     found, calibration = inspect(run, **few), calibrate(run.vae, videos=2)
     file = tmp_path / "posterior/posterior.nc"
-    drawn = {path.stem for path in posterior_figures(file, found, calibration, tmp_path)}
-    assert ("codes" in drawn) == (prior is not gallery.factored_by_frame)
+    drawn = {path.stem for path in posterior_figures(run.vae, file, found, calibration, tmp_path)}
+    assert drawn == {"codes", "prior", "pareto", "ranks"}
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ import json
 import pytest
 import torch
 from rich.console import Console
-from small_runs import command, small_run, small_vae
+from small_runs import SIZE, command, small_run, small_vae
 
-from pyro_factor import gallery
+from pyro_factor import VideoVAE, gallery, priors
+from pyro_factor.data import BouncingDigits
 from pyro_factor.errors import InputError
 from pyro_factor.inference import load_run
 from pyro_factor.posterior.importance import Importance
@@ -70,6 +71,29 @@ def test_the_command_prints_a_table_and_names_the_files(folder, capsys):
         assert name in out
 
 
+REASONS = {
+    "laplace": "smoothed guide, prediction, anomalies: prior: draw 'ht_1' is Laplace",
+    "one frame": "codes, prediction, anomalies: they need several frames, and the clips have one",
+}
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_the_command_says_what_it_leaves_out(tmp_path, capsys, name):
+    if name == "laplace":
+        small_run(tmp_path, small_vae(gallery.laplace_walk), 1)
+    else:
+        vae = VideoVAE(priors.factored, 1, image_shape=(1, SIZE, SIZE), channels=(4, 8), hidden=16)
+        small_run(tmp_path, vae, 1, data=BouncingDigits(num_frames=1, image_size=SIZE))
+    words = ["--videos", 2, "--samples", 4, "--images", 4, "--weights", 25, "--simulated", 2]
+    assert command("posterior", tmp_path, *words) == 0
+    told = capsys.readouterr()
+    assert REASONS[name] in told.out
+    assert ("smoothed" in told.err) == (name == "one frame")  # no progress of it is shown
+    every = {"codes", "prior", "pareto", "ranks", "prediction", "anomalies"}
+    drawn = {path.stem for path in (tmp_path / "posterior").glob("*.png")}
+    assert all(left in REASONS[name].split(":")[0].split(", ") for left in every - drawn)
+
+
 def test_the_command_draws_from_the_true_posterior(folder, capsys):
     words = ["--videos", 1, "--samples", 4, "--images", 4, "--weights", 25, "--simulated", 2]
     words += ["--nuts", 1, "--chains", 2, "--warmup", 20, "--draws", 20]
@@ -101,6 +125,18 @@ def test_the_table_fits_a_terminal():
     # clip by clip: 1 and 2 nats above the own guide's ELBO
     for number in ("-3000.5", "+1.5 ±", "0.55", "1 of 2", "0 of 2"):
         assert number in told
+
+
+def test_no_row_of_large_bounds_is_wrapped():
+    pairs = [(-12_000.0, 1_000.0), (-11_000.0, 1_900.0)] * 5
+    own = [Importance(elbo, {1_000: elbo + above}, 5.0, 1_000) for elbo, above in pairs]
+    smoothed = [Importance(each.bounds[1_000], each.bounds, 0.1, 1_000) for each in own]
+    text = io.StringIO()
+    Console(file=text, width=80).print(importance_table({"own": own, "smoothed": smoothed}))
+    told = text.getvalue()
+    assert told.count("-10050.0 (+1450.0 ± 339.3)") == 3
+    rows = [line.split("│")[1].strip() for line in told.splitlines() if line.startswith("│")]
+    assert rows == ["ELBO", "1,000 weights", "Pareto k̂, median", "k̂ above 0.7"]
 
 
 def test_a_prior_that_is_not_gaussian_has_its_own_guide_alone(tmp_path):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from small_pairs import FRAMES, VIDEOS, linear_pair, linear_posterior, log_evidence
+from small_pairs import FRAMES, VIDEOS, Exact, linear_pair, linear_posterior, log_evidence
 
 from pyro_factor.posterior.calibration import calibrate
 from pyro_factor.posterior.importance import GOOD, importance
@@ -29,6 +29,28 @@ def test_smoothing_is_the_posterior(videos, pair_guide, weighed):
     for one, evidence in zip(found, log_evidence(videos), strict=True):
         assert one.elbo == pytest.approx(evidence, abs=1e-3)
         assert one.gap == pytest.approx(0, abs=1e-3)
+
+
+class Averages(torch.nn.Module):
+    """The exact encoder of frames of 16 by 16 equal pixels for each of the pair's."""
+
+    def forward(self, images):
+        loc, scale = Exact()(torch.nn.functional.avg_pool2d(images, 16))
+        return loc, scale / 16
+
+
+@pytest.mark.parametrize(
+    ("pair_guide", "weighed"), [("smoothing", "own"), ("independent", "smoothed")]
+)
+def test_rounding_of_the_posteriors_weights_is_no_tail(pair_guide, weighed):
+    small = linear_pair().model.decoder
+    decoder = torch.nn.Sequential(small, torch.nn.Upsample(scale_factor=16))
+    networks = {"encoder": Averages(), "decoder": decoder, "image_shape": (1, 32, 32)}
+    vae = linear_pair(guide=pair_guide, **networks)
+    videos = vae.images.sample(vae.decode(vae.sample_prior(6)))
+    for one in importance(vae, videos, guide=weighed, num_samples=200):
+        assert one.gap < 0.001
+        assert one.pareto_k == 0
 
 
 def test_the_bounds_of_an_independent_guide_rise_to_the_evidence(videos):
