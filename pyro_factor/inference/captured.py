@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..errors import InputError, require
 from ..models import SmoothingGuide, VideoVAE
+from ..models.closed_forms import known_conditional
 from ..models.program import tensors_of
 
 WARMUP = 3  # steps before the capture, in which libraries choose their kernels
@@ -74,11 +75,12 @@ def check_capture(vae: VideoVAE) -> None:
     """Raise where it is known that a step can't be captured, before one is done.
 
     Raises:
-        InputError: A smoothing guide, or a prior with parameters and global draws: they factorise
-            matrices in every step.
+        InputError: A smoothing guide, or a prior with parameters and global draws whose conditional
+            has no closed form: they factorise matrices in every step.
     """
     advice = "a smoothing guide factorises matrices in every step; leave it out"
     require(not isinstance(vae.guide, SmoothingGuide), "cuda_graph", True, advice)
     learned = vae.model.reader.layout(vae.num_frames).global_draws and tensors_of(vae.prior)
+    unknown = known_conditional(vae.prior) is None
     advice = "p(global draws | h) changes with the prior's parameters in every step; leave it out"
-    require(not learned, "cuda_graph", True, advice)
+    require(not (learned and unknown), "cuda_graph", True, advice)

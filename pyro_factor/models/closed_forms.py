@@ -7,12 +7,14 @@ Every function takes the guide's loc and scale, (..., N, F), and returns nats pe
 import functools
 import inspect
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from . import priors
+from .global_conditional import GlobalConditional
 from .program import merged
 
 LOG_2PI = math.log(2 * math.pi)
@@ -95,6 +97,24 @@ def _independent(loc: Codes, scale: Codes, features: int) -> dict[str, Tensor]:
     return {"prior": expected_standard(loc, scale)}
 
 
+def _factored_conditional(
+    num_frames: int,
+    static: int,
+    temporal: int,
+    static_scale: float | Tensor,
+    temporal_scale: float | Tensor,
+) -> GlobalConditional:
+    """p(hs0 | hs) = N(Σ_i hs_i / (N + σs²), σs² / (N + σs²)), by eq. 7."""
+    variance = torch.as_tensor(static_scale).double().square().expand(static)
+    precision = num_frames + variance  # times σs²
+    of_frame = torch.eye(static, static + temporal, dtype=variance.dtype, device=variance.device)
+    return GlobalConditional(
+        offset=torch.zeros_like(variance),
+        gain=-(of_frame / precision.unsqueeze(-1)).repeat(1, num_frames),
+        scale_tril=(variance / precision).sqrt().diag_embed(),
+    )
+
+
 # A prior -> the terms of E_q[log p(h)], from (loc, scale) and the prior's own hyperparameters;
 # a module's type -> the terms from (loc, scale, prior), which read the module's parameters.
 REGISTRY: dict[Callable, Callable] = {
@@ -102,6 +122,9 @@ REGISTRY: dict[Callable, Callable] = {
     priors.slow: _slow,
     priors.independent: _independent,
 }
+
+# A prior -> p(global draws | h), of the number of frames and its own hyperparameters; likewise.
+CONDITIONALS: dict[Callable, Callable] = {priors.factored: _factored_conditional}
 
 
 def closed_form(prior: Callable) -> ExpectedTerms | None:
@@ -114,12 +137,28 @@ def closed_form(prior: Callable) -> ExpectedTerms | None:
         A function of the guide's loc and scale, (..., N, D), that returns the terms of
         E_q[log p(h)], nats per video; None where `REGISTRY` has no closed form.
     """
+    return _look_up(prior, REGISTRY)
+
+
+def known_conditional(prior: Callable) -> Callable[[int], GlobalConditional] | None:
+    """Find p(global draws | h) of a prior in closed form, through any `functools.partial`.
+
+    Args:
+        prior: A prior, perhaps with hyperparameters bound; or a module.
+
+    Returns:
+        A function of the number of frames; None where `CONDITIONALS` has none.
+    """
+    return _look_up(prior, CONDITIONALS)
+
+
+def _look_up(prior: Callable, registry: Mapping[Callable, Callable]) -> Callable | None:
     if isinstance(prior, nn.Module):
-        terms = REGISTRY.get(type(prior))
-        return None if terms is None else functools.partial(terms, prior=prior)
+        found = registry.get(type(prior))
+        return None if found is None else functools.partial(found, prior=prior)
     bound = merged(prior)
-    terms = REGISTRY.get(bound.func) if isinstance(bound.func, Hashable) else None
-    if terms is None:
+    found = registry.get(bound.func) if isinstance(bound.func, Hashable) else None
+    if found is None:
         return None
     arguments = inspect.signature(bound.func).bind(0, *bound.args, **bound.keywords)
     arguments.apply_defaults()
@@ -127,7 +166,7 @@ def closed_form(prior: Callable) -> ExpectedTerms | None:
     if any(isinstance(scale, Tensor) and scale.dim() > 1 for scale in given):
         return None  # not one for each feature: the general form knows it
     _, *hyperparameters = arguments.arguments
-    return functools.partial(terms, **{k: arguments.arguments[k] for k in hyperparameters})
+    return functools.partial(found, **{k: arguments.arguments[k] for k in hyperparameters})
 
 
 def _square(scale: float | Tensor, like: Tensor) -> Tensor:

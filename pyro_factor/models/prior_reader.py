@@ -10,7 +10,7 @@ from pyro import poutine
 from pyro.nn import PyroModule
 from torch import Tensor
 
-from .closed_forms import closed_form
+from .closed_forms import closed_form, known_conditional
 from .gaussian_form import GaussianForm, marginal_form
 from .global_conditional import GlobalConditional, global_conditional
 from .joint import Joint
@@ -109,6 +109,10 @@ class PriorReader:
         Raises:
             NotGaussianPrior: It is not Gaussian; the draw is named.
         """
+        # a fixed one is read once, a learned one in every step
+        known = known_conditional(self.prior) if tensors_of(self.prior) else None
+        if known is not None:
+            return known(num_frames)
         return self._read("conditional", num_frames, global_conditional)
 
     def expected_log_prior(self, loc: Tensor, scale: Tensor) -> dict[str, Tensor]:

@@ -63,10 +63,14 @@ def test_a_step_that_cannot_be_captured_is_refused(graphs):
         captured(torch.zeros(1))
 
 
+class Unknown(gallery.LearnedFactored):
+    """A prior that no closed form is known of."""
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"prior": gallery.LearnedFactored()}, "changes with the prior's parameters"),
+        ({"prior": Unknown()}, "changes with the prior's parameters"),
         ({"guide": "smoothing"}, "a smoothing guide factorises"),
     ],
 )
@@ -75,7 +79,9 @@ def test_a_step_that_is_known_not_to_be_capturable_is_refused_before_it(options,
         check_capture(small_vae(**options))
 
 
-@pytest.mark.parametrize("prior", [priors.factored, priors.slow, gallery.multi_rate])
+@pytest.mark.parametrize(
+    "prior", [priors.factored, priors.slow, gallery.multi_rate, gallery.LearnedFactored()]
+)
 def test_other_steps_are_not(prior):
     check_capture(small_vae(prior=prior))
 

@@ -1,5 +1,7 @@
 """A training step on a GPU never waits for it, held without one: on tensors that only pretend."""
 
+import gc
+
 import pyro
 import pytest
 import torch
@@ -11,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 from pyro_factor.config import TrainingConfig
 from pyro_factor.inference.estimators import make_estimator
 from pyro_factor.inference.trainer import Trainer
-from pyro_factor.models import priors
+from pyro_factor.models import gallery, priors
 
 
 class Copies(TorchDispatchMode):
@@ -41,6 +43,7 @@ STEPS = {
     "a shuffling guide": ({"guide": "shuffling"}, {}),
     "a moving window": ({"glimpse": 12, "frequencies": 3}, {}),
     "some frames": ({}, {"every": 2}),
+    "learned scales": ({"prior": gallery.LearnedFactored()}, {"every": 2}),
     "several distances": ({}, {"every": (1, 2), "persistence": 1.0}),
     "penalties": ({}, {"orthogonality": 1.0, "persistence": 1.0}),
     "a memory": ({}, {"persistence": 1.0, "persistence_order": 2, "persistence_memory": 9}),
@@ -59,6 +62,7 @@ def test_a_step_reads_nothing_from_a_gpu_and_copies_nothing_to_it(model, trainin
         for turn in range(len(config.every)):  # the first one checks the pair
             trainer.update(turn, torch.rand(4, frames, 1, SIZE, SIZE))
         with FakeTensorMode(allow_non_fake_inputs=True), pyro.validation_enabled(False):
+            gc.collect()  # what holds the parameters still
             vae.to("cuda").train()
             videos = torch.empty(4, frames, 1, SIZE, SIZE, device="cuda")
             trainer.persistence.to("cuda")

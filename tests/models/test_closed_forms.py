@@ -8,10 +8,17 @@ import oracles
 import pytest
 import torch
 
-from pyro_factor import VideoVAE, gaussian_form, priors
+from pyro_factor import VideoVAE, gallery, gaussian_form, priors
 from pyro_factor.models import closed_forms as closed
+from pyro_factor.models.prior_reader import PriorReader
 
 NUM_FRAMES = [1, 2, 16]
+
+
+class Unknown(gallery.LearnedFactored):
+    """A prior that no closed form is known of."""
+
+
 SCALE = 0.1
 
 
@@ -125,3 +132,32 @@ def test_scales_of_each_frame_are_left_to_the_general_form():
     terms = VideoVAE(prior, 2, image_shape=(1, 16, 16)).model.reader.expected_log_prior(loc, scale)
     exact = gaussian_form(prior, 2).expected_log_prob(loc, scale)
     torch.testing.assert_close(terms["prior"], exact)
+
+
+@pytest.mark.parametrize("num_frames", NUM_FRAMES)
+@pytest.mark.parametrize("scale", [SCALE, torch.tensor([0.1, 0.7], dtype=torch.float64)])
+def test_the_centre_given_the_frames_is_the_dense_one(num_frames, scale):
+    prior = functools.partial(priors.factored, static=2, temporal=3, static_scale=scale)
+    found = closed.known_conditional(prior)(num_frames)
+    h = torch.randn(num_frames, 5, dtype=torch.float64)
+    for feature, own in enumerate(np.broadcast_to(np.asarray(scale), 2)):
+        # hs0 ~ N(0, 1) has covariance 1 with every hs_i
+        weights = np.linalg.solve(oracles.static_covariance(num_frames, own), np.ones(num_frames))
+        mean, variance = weights @ h[:, feature].numpy(), 1 - weights.sum()
+        assert float(found.loc(h)[feature]) == pytest.approx(mean, rel=1e-9)
+        assert float(found.scale_tril[feature, feature]) == pytest.approx(variance**0.5, rel=1e-7)
+    assert torch.equal(found.scale_tril, found.scale_tril.diagonal().diag())
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_learned_conditional_is_the_general_one_and_so_is_its_gradient(every):
+    h, found = torch.randn(4, 5, 3), []
+    for kind in (gallery.LearnedFactored, Unknown):
+        prior = kind(static=2, temporal=1, static_scale=0.3).thinned(every)
+        conditional = PriorReader(prior).conditional(4 + 1)
+        value = conditional.loc(h).square().sum() + conditional.scale_tril.square().sum()
+        (gradient,) = torch.autograd.grad(value, prior.static_scale_unconstrained)
+        found.append([conditional.loc(h), conditional.scale_tril, gradient])
+    for known, general in zip(*found, strict=True):
+        torch.testing.assert_close(known, general)

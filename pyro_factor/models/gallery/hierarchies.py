@@ -15,7 +15,8 @@ from torch.distributions import constraints
 from ...errors import require
 from .. import priors
 from ..autoregression import GaussianAutoregression
-from ..closed_forms import REGISTRY, closed_form
+from ..closed_forms import CONDITIONALS, REGISTRY, closed_form, known_conditional
+from ..global_conditional import GlobalConditional
 from ..hyperparameters import Number, check_scales, check_sizes
 
 
@@ -187,4 +188,11 @@ def _expected_learned(loc: Tensor, scale: Tensor, prior: LearnedFactored) -> dic
     return terms(loc, scale)
 
 
+def _learned_conditional(num_frames: int, prior: LearnedFactored) -> GlobalConditional:
+    conditional = known_conditional(prior.factored())
+    assert conditional is not None
+    return conditional(num_frames)
+
+
 REGISTRY[LearnedFactored] = _expected_learned
+CONDITIONALS[LearnedFactored] = _learned_conditional
