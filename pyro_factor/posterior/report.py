@@ -153,7 +153,7 @@ def _codes(
         for clip, (axes, values) in enumerate(zip(row, codes, strict=True)):
             _band(axes, values[:, columns])
             axes.set_title(f"{name}, clip {clip}")
-        row[-1].legend(loc="upper right", fontsize=7)
+        row[-1].legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=7)
     for axes in grid[-1]:
         axes.set_xlabel("frame")
         axes.locator_params(axis="x", integer=True)
