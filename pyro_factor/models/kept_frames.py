@@ -1,11 +1,10 @@
 """Some frames of a prior, the others integrated out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor
-
-from .program import Prior
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class KeptFrames:
             that are left after the last one kept are integrated out too.
     """
 
-    prior: Prior
+    prior: Callable[..., Tensor]
     every: int
     num_frames: int = 1
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from .filled_in import FilledIn
+from .kept_frames import KeptFrames
 
 Prior = Callable[..., Tensor]
 # From the values of its draws to what a program returns, and its sample sites in order.
@@ -101,6 +102,8 @@ def merged(prior: Callable) -> functools.partial:
 
 def tensors_of(prior: Any) -> list[Tensor]:
     """The parameters and buffers a prior is made of: a module's, and those bound to it."""
+    if isinstance(prior, KeptFrames):
+        return tensors_of(prior.prior)
     if isinstance(prior, functools.partial):
         parts = [prior.func, *prior.args, *prior.keywords.values()]
         return [tensor for part in parts for tensor in tensors_of(part)]

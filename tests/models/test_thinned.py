@@ -18,6 +18,7 @@ from pyro_factor.errors import InputError
 from pyro_factor.inference.metrics import read_rows
 from pyro_factor.inference.trainer import Trainer
 from pyro_factor.models.closed_forms import closed_form
+from pyro_factor.models.prior_reader import PriorReader
 from pyro_factor.models.prior_reference import refer_to
 from pyro_factor.models.random_walk import GaussianRandomWalk
 from pyro_factor.models.thinned import thinned, thinned_pair, thinned_pairs
@@ -70,6 +71,22 @@ def by_hand(num_frames):
     hs = pyro.sample("hs", dist.Normal(centre, 0.1).to_event(2))
     ht = pyro.sample("ht", GaussianRandomWalk(num_frames, 1, 0.3))
     return torch.cat([hs, ht], -1)
+
+
+def scaled(num_frames, scale):
+    """Static draws whose scale is bound, and read in every run."""
+    hs0 = pyro.sample("hs0", dist.Normal(0.0, 1.0).expand([2]).to_event(1))
+    centre = hs0.unsqueeze(-2).expand(*hs0.shape[:-1], num_frames, 2)
+    return pyro.sample("hs", dist.Normal(centre, scale).to_event(2))
+
+
+def test_a_tensor_that_is_bound_is_read_anew():
+    scale = torch.tensor(0.5)
+    kept = PriorReader(thinned(partial(scaled, scale=scale), 2))
+    for value in (0.5, 1.5):
+        scale.fill_(value)
+        variances = kept.form(3).covariance.diagonal()
+        torch.testing.assert_close(variances, torch.full_like(variances, 1 + value**2))
 
 
 def test_a_prior_of_ones_own_keeps_its_factors(tmp_path):
