@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Int
 
 from ..errors import require
-from .intervals import LEVEL
+from .intervals import student_quantile
 from .scores import Hit, Hits, d_score
 
 Interval = tuple[float, float]
@@ -72,10 +72,9 @@ def bootstrap(
 
 def _expanded(items: int) -> list[float]:
     """The quantiles to take: further out than 95% by what Student's interval is wider."""
-    from scipy.special import ndtr, stdtrit
+    from scipy.special import ndtr
 
-    student = stdtrit(items - 1, 0.5 + LEVEL / 2)
-    outer = float(ndtr(-np.sqrt(items / (items - 1)) * student))
+    outer = float(ndtr(-np.sqrt(items / (items - 1)) * student_quantile(items)))
     return [outer, 1 - outer]
 
 

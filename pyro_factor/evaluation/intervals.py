@@ -23,7 +23,7 @@ class Estimate(NamedTuple):
 def mean(samples: Float[np.ndarray, "draws"]) -> Estimate:
     """The mean of independent draws, with Student's interval; without one for a single draw."""
     centre = float(samples.mean())
-    half = _quantile(len(samples)) * _standard_error(samples)
+    half = student_quantile(len(samples)) * _standard_error(samples)
     return Estimate(centre, centre - half, centre + half)
 
 
@@ -39,7 +39,7 @@ def positive(value: float, influence: Float[np.ndarray, "draws"]) -> Estimate:
     """
     if value <= 0:
         return Estimate(value, value, value)
-    factor = np.exp(_quantile(len(influence)) * _standard_error(influence))
+    factor = np.exp(student_quantile(len(influence)) * _standard_error(influence))
     return Estimate(value, float(value / factor), float(value * factor))
 
 
@@ -54,7 +54,8 @@ def _standard_error(samples: Float[np.ndarray, "draws"]) -> float:
     return float(samples.std(ddof=1) / np.sqrt(len(samples))) if len(samples) > 1 else 0.0
 
 
-def _quantile(draws: int) -> float:
+def student_quantile(draws: int) -> float:
+    """Student's t for the mean of so many draws: how far out 95% lie, in standard errors."""
     from scipy.special import stdtrit
 
     student: Callable[[float, float], float] = stdtrit
