@@ -55,8 +55,11 @@ class Collection:
         Files come in an order that their names decide. Generated chairs are alike in kind, and
         come by their numbers: those held out stay the same when more are generated.
         """
+        return self._found()[: self.num_chairs]
+
+    def _found(self) -> Sequence[Chair]:
         if self.root is not None:
-            return find_meshes(self.root, self.up, self.facing)[: self.num_chairs]
+            return find_meshes(self.root, self.up, self.facing)
         return [GeneratedChair(self.seed, index) for index in range(self.num_chairs or 0)]
 
     def check(self, split: str) -> None:
@@ -79,13 +82,14 @@ class Collection:
             InputError: Too few usable meshes to test on, or the libraries that render are missing.
             StorageError: The cache can't be written to.
         """
-        chairs = self.chairs()
+        everything = self._found()
+        chairs = everything[: self.num_chairs]
         usable = len(chairs) if self.root is None else len(load_chairs(chairs, views, ENOUGH).names)
         validated = HELD_OUT + max(0, min(HELD_OUT, (usable - HELD_OUT) // 2))
         bounds = {"test": (0, HELD_OUT), "validation": (HELD_OUT, validated)}
         start, stop = bounds.get(split, (validated, len(chairs)))
         library = load_chairs(chairs, views, stop)
-        self._tell(library)
+        self._tell(library, len(everything))
         found = f"{len(library.names)} usable meshes and {len(library.skipped)} others"
         self._hold(len(library.names) >= HELD_OUT, found)
         return Library(library.images[start:], library.names[start:], library.skipped)
@@ -94,17 +98,15 @@ class Collection:
         advice = f"it has {found}, and the test split needs {HELD_OUT}"
         require(enough, "chairs_root", self.root, advice)
 
-    def _tell(self, library: Library) -> None:
+    def _tell(self, library: Library, num_found: int) -> None:
         """Say on stderr which meshes were left out."""
         for name, reason in library.skipped[:SHOWN]:
             print(f"Left out: {name}: {reason}", file=sys.stderr)
         if len(library.skipped) > SHOWN:
             print(f"Left out: {len(library.skipped) - SHOWN} more meshes", file=sys.stderr)
-        if self.root is not None and self.num_chairs is not None:
-            found = len(find_meshes(self.root, self.up, self.facing))
-            if found > self.num_chairs:
-                told = f"all but the first {self.num_chairs} of {found} meshes"
-                print(f"Left out: {told} (num_chairs; None takes all)", file=sys.stderr)
+        if self.num_chairs is not None and num_found > self.num_chairs:
+            told = f"all but the first {self.num_chairs} of {num_found} meshes"
+            print(f"Left out: {told} (num_chairs; None takes all)", file=sys.stderr)
 
 
 @lru_cache(maxsize=8)
