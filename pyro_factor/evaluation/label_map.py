@@ -71,16 +71,16 @@ def _scatter(
 def _legend(
     axes: "matplotlib.axes.Axes", classes: Int[np.ndarray, "videos frames"], names: Sequence[str]
 ) -> None:
-    few, columns = classes.max() < NAMED, 5
-    shown = np.unique(classes).tolist() if few else NAMED
+    present, few, columns = np.unique(classes).tolist(), classes.max() < NAMED, 5
     points: Any = axes.collections[0]
-    handles, texts = points.legend_elements(num=shown)
-    if few and names:
-        called = [names[number] for number in np.unique(classes)]
-        texts = [n if len(n) <= LONGEST else f"{n[: LONGEST - 1]}…" for n in called]
+    handles, texts = points.legend_elements(num=present if few else NAMED)
+    called = few and len(names) > 0
+    if called:
+        given = [names[number] for number in present]
+        texts = [n if len(n) <= LONGEST else f"{n[: LONGEST - 1]}…" for n in given]
         columns = max(1, min(columns, LONGEST // max(map(len, texts))))
     legend = axes.legend(
         handles, texts, ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.2)
     )
-    for text, shown_as in zip(legend.get_texts(), texts, strict=True):
-        text.set(parse_math=not names, text=shown_as)  # a name may hold any sign
+    for text in legend.get_texts():
+        text.set_parse_math(not called)  # a name may hold any sign

@@ -147,6 +147,16 @@ def test_classes_that_have_names_are_called_by_them():
     assert (static._ncols, temporal._ncols) == (1, 5)
 
 
+def test_classes_that_colours_cannot_tell_apart_keep_their_numbers():
+    classes = np.arange(12)[:, None].repeat(2, 1)
+    names = [f"class {number}" for number in range(12)]
+    codes = np.random.default_rng(0).normal(size=(12, 2, 2))
+    fig = labels_figure(codes, {"all": [0, 1]}, {"static": classes}, {"static": names})
+    texts = fig.axes[0].get_legend().get_texts()
+    assert all("class" not in text.get_text() for text in texts)
+    assert all(text.get_parse_math() for text in texts)  # as which the numbers are written
+
+
 def test_samples_are_decoded_draws_of_the_prior(run):
     def pixels(fig):
         return [np.asarray(axes.images[0].get_array()) for axes in fig.axes]
