@@ -4,7 +4,7 @@ import pyro
 import pyro.distributions as dist
 import torch
 
-from pyro_factor import priors
+from pyro_factor import gallery, priors
 from pyro_factor.models import GaussianRandomWalk
 
 vectorised = priors.factored
@@ -125,3 +125,7 @@ NOT_GAUSSIAN = {
 def repeated(num_frames):
     h = _standard("twice", num_frames, 2)
     return torch.cat([h, h], -1)
+
+
+class Unknown(gallery.LearnedFactored):
+    """A prior that no closed form is known of."""

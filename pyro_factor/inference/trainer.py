@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..config import TrainingConfig
 from ..data import VideoData
-from ..models.thinned import thinned_pairs
+from ..models.thinned import thinned_pairs, thinned_videos
 from ..models.video_vae import VideoVAE
 from .captured import Captured, Step
 from .estimators import make_estimator
@@ -79,7 +79,7 @@ class Trainer:
         """Draw the clips of an iteration, numbered from 0, and seed its latent draws."""
         every = self.distance(iteration)
         whole = self.data.batch(self.config.videos, self.seed(iteration)).videos
-        return whole[:, ::every][:, : self.objectives[every].pair.num_frames]
+        return thinned_videos(whole, every, self.objectives[every].pair.num_frames)
 
     def update(self, iteration: int, videos: Tensor) -> dict[str, Tensor]:
         """Do one step of the optimiser.

@@ -17,7 +17,7 @@ from ..data import VideoData
 from ..errors import InputError, require
 from ..files import locked
 from ..models.described import build_vae
-from ..models.thinned import thinned_pairs
+from ..models.thinned import thinned_pairs, thinned_videos
 from ..models.video_vae import VideoVAE
 from .captured import check_capture
 from .conditions import evaluated
@@ -211,7 +211,8 @@ def _check_clips(vae: VideoVAE, data: VideoData, training: TrainingConfig) -> No
         local = pyro.settings.context(module_local_params=True)
         with local, forked(), evaluated(pair):
             elbo = make_estimator(training.elbo, training.particles, pair.max_plate_nesting)
-            elbo.loss(pair.model, pair.guide, clips.videos[:, ::every][:, : pair.num_frames])
+            videos = thinned_videos(clips.videos, every, pair.num_frames)
+            elbo.loss(pair.model, pair.guide, videos)
 
 
 def _check_factors(vae: VideoVAE, orthogonality: float) -> None:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from ..errors import InputError, require
 from . import priors
@@ -14,6 +15,7 @@ from .errors import NotGaussianPrior
 from .kept_frames import KeptFrames
 from .program import Prior, merged
 from .video_vae import VideoVAE
+from .videos import Videos
 
 WALKS = (priors.factored, priors.slow)  # whose other factor is the same for any frames
 
@@ -112,3 +114,10 @@ def thinned_pairs(vae: VideoVAE, distances: Sequence[int]) -> dict[int, VideoVAE
         InputError: As `thinned_pair`.
     """
     return {every: thinned_pair(vae, every, max(distances)) for every in distances}
+
+
+def thinned_videos(
+    videos: Videos, every: int, num_kept: int
+) -> Float[Tensor, "videos kept channels height width"]:
+    """The frames 1, 1 + every, 1 + 2 every, ... of some clips, so many of them."""
+    return videos[:, ::every][:, :num_kept]

@@ -4,6 +4,7 @@ import pyro
 import pytest
 import torch
 from cuda_stand_ins import Graph, stand_in
+from example_priors import Unknown
 from small_runs import small_data, small_run, small_vae
 
 from pyro_factor import gallery, priors
@@ -61,10 +62,6 @@ def test_a_step_that_cannot_be_captured_is_refused(graphs):
         captured(torch.zeros(1))
     with pytest.raises(InputError, match=r"cuda_graph: got True; .* \(Cannot copy between"):
         captured(torch.zeros(1))
-
-
-class Unknown(gallery.LearnedFactored):
-    """A prior that no closed form is known of."""
 
 
 @pytest.mark.parametrize(

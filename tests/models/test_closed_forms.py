@@ -7,16 +7,13 @@ import numpy as np
 import oracles
 import pytest
 import torch
+from example_priors import Unknown
 
 from pyro_factor import VideoVAE, gallery, gaussian_form, priors
 from pyro_factor.models import closed_forms as closed
 from pyro_factor.models.prior_reader import PriorReader
 
 NUM_FRAMES = [1, 2, 16]
-
-
-class Unknown(gallery.LearnedFactored):
-    """A prior that no closed form is known of."""
 
 
 SCALE = 0.1
