@@ -74,7 +74,8 @@ class Posterior:
 
         from .calibration import calibrate
         from .inspect import inspect
-        from .report import calibration_table, importance_table, posterior_figures
+        from .report import posterior_figures
+        from .tables import calibration_table, importance_table
 
         found = inspect(
             run,

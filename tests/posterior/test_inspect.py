@@ -15,7 +15,7 @@ from pyro_factor.inference import load_run
 from pyro_factor.posterior.importance import Importance
 from pyro_factor.posterior.inference_data import import_arviz
 from pyro_factor.posterior.inspect import inspect, unseen_clips
-from pyro_factor.posterior.report import importance_table
+from pyro_factor.posterior.tables import importance_table
 
 FEW = {"videos": 3, "num_samples": 8, "num_images": 4, "num_weights": 30, "progress": False}
 
