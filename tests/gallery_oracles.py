@@ -87,10 +87,12 @@ def groups(num_frames, clips=2, static=2, temporal=2, clip_scale=0.5, scale=0.1)
     return frame_major([statics] * static + [temporals] * temporal)
 
 
-def learned(num_frames, static=2, temporal=2, static_scale=0.1, temporal_scale=0.1):
+def factored_autoregressive(
+    num_frames, static=2, temporal=2, scale=0.1, coefficients=(1.82, -0.87)
+):
     """Cov(h), frame-major."""
-    features = [static_covariance(num_frames, static_scale)] * static
-    return frame_major(features + [walk_covariance(num_frames, temporal_scale)] * temporal)
+    features = [static_covariance(num_frames, scale)] * static
+    return frame_major(features + [autoregressive(num_frames, coefficients)] * temporal)
 
 
 def normal_expectation(function, loc, scale):

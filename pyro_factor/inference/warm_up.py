@@ -11,29 +11,27 @@ from ..errors import InputError, require
 from ..models import NotGaussianPrior, VideoVAE, closed_forms
 from ..models.layout import columns_of
 
-TERMS = {"static": "hs", "temporal": "ht"}  # the draws whose columns a term of E_q[log p(h)] is of
-
 
 def factor_kl(vae: VideoVAE, q: dist.Normal) -> dict[str, Float[Tensor, "videos"]]:
-    """KL(q ‖ p) of each factor of the paper's priors, exactly (eqs. 13-18).
+    """KL(q ‖ p) of each factor, exactly (eqs. 13-18 for the paper's priors).
 
     Args:
         vae: The model.
         q: Independent Normals over h, .loc and .scale (B, N, D).
 
     Returns:
-        By draw, `hs` and `ht`, nats per video, (B,); empty where the prior has no such terms.
+        By factor, nats per video, (B,); empty where the prior correlates factors, or isn't
+        Gaussian and has no closed form.
     """
-    found, factors = {}, vae.factors
     try:
-        terms = vae.model.reader.expected_log_prior(q.loc, q.scale)
+        terms = vae.model.reader.expected_log_prior_by_factor(q.loc, q.scale)
     except NotGaussianPrior:
         return {}
-    for term, expected in terms.items():
-        if TERMS.get(term) in factors:
-            scale = columns_of(q.scale, factors[TERMS[term]])
-            found[TERMS[term]] = -closed_forms.entropy(scale) - expected
-    return found
+    factors = vae.model.reader.factors(q.loc.shape[-2])
+    return {
+        name: -closed_forms.entropy(columns_of(q.scale, factors[name])) - expected
+        for name, expected in terms.items()
+    }
 
 
 def missing_weights(warm_up: Mapping[str, int], iteration: int) -> dict[str, float]:

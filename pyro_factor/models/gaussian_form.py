@@ -6,6 +6,7 @@ follows from the joint density of all draws by a Schur complement.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +27,7 @@ from .program import Prior, algebra
 from .read_layout import read_layout
 
 RANK_TOLERANCE = 1e-10  # smallest over largest eigenvalue of a covariance that has full rank
+INDEPENDENT = 1e-6  # largest correlation of factors that are independent but for rounding
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,34 @@ def gaussian_form(prior: Prior, num_frames: int) -> GaussianForm:
         return marginal_form(Joint(prior, layout))[0]
 
 
+def forms_by_factor(
+    form: GaussianForm, factors: Mapping[str, Sequence[int]]
+) -> dict[str, GaussianForm]:
+    """Take a form apart, p(h) = ∏ p(h_f), where its factors are independent.
+
+    Args:
+        form: p(h).
+        factors: The columns of h by factor.
+
+    Returns:
+        p(h_f) by factor, of those columns alone; empty where factors are correlated or share some.
+    """
+    frames, features = form.loc.shape
+    if sorted(j for columns in factors.values() for j in columns) != list(range(features)):
+        return {}
+    covariance = form.covariance.reshape(frames, features, frames, features)
+    spread = form.covariance.diagonal().sqrt().reshape(frames, features)
+    correlation = (covariance.detach() / spread[..., None, None] / spread).abs().amax((0, 2))
+    found = {}
+    for name, columns in factors.items():
+        others = [j for j in range(features) if j not in columns]
+        if (correlation[columns][:, others] > INDEPENDENT).any():
+            return {}
+        block = covariance[:, columns][..., columns]
+        found[name] = _dense(form.loc[:, columns], block.flatten(2).flatten(0, 1))
+    return found
+
+
 def marginal_form(joint: Joint, hint: Reader | None = None) -> tuple[GaussianForm, Reader]:
     """Integrate out whatever of z is not in h.
 
@@ -208,6 +238,14 @@ def _pushed_forward(joint: Joint, shape: tuple[int, int]) -> GaussianForm:
     covariance = matrix @ torch.cholesky_solve(matrix.T, factor)
     _check_rank(joint, matrix, covariance)
     loc = matrix @ torch.cholesky_solve(joint.linear.unsqueeze(-1), factor).squeeze(-1) + offset
+    return _dense(loc.reshape(shape), covariance)
+
+
+def _dense(
+    loc: Float[Tensor, "frames features"], covariance: Float[Tensor, "entries entries"]
+) -> GaussianForm:
+    """N(loc, covariance), frame-major."""
+    shape, loc = loc.shape, loc.flatten()
     factor = torch.linalg.cholesky(covariance)
     precision = torch.cholesky_inverse(factor)
     linear = precision @ loc

@@ -11,15 +11,17 @@ from pyro.nn import PyroModule
 from torch import Tensor
 
 from .closed_forms import closed_form, known_conditional
-from .gaussian_form import GaussianForm, marginal_form
+from .gaussian_form import GaussianForm, forms_by_factor, marginal_form
 from .global_conditional import GlobalConditional, global_conditional
 from .joint import Joint
 from .kept_frames import KeptFrames
-from .layout import Layout
+from .layout import Layout, columns_of
 from .linearity import check_linear_gaussian
 from .precision import Reader
 from .program import CLIPS, Prior, algebra, plain_numbers, tensors_of
 from .read_layout import read_layout
+
+TERMS = {"static": "hs", "temporal": "ht"}  # the factors of closed forms' terms, if named otherwise
 
 Part = TypeVar("Part", GaussianForm, GlobalConditional)
 
@@ -40,6 +42,7 @@ class PriorReader:
         self._checked: set[int] = set()
         self._readers: dict[int, Reader] = {}
         self._kept: dict[tuple[str, int], GaussianForm | GlobalConditional] = {}
+        self._apart: dict[int, tuple[GaussianForm, dict[str, GaussianForm]]] = {}
 
     def layout(self, num_frames: int) -> Layout:
         """Which draw is which column of h; one draw `h` where h does not consist of draws."""
@@ -129,6 +132,39 @@ class PriorReader:
         if terms is not None:
             return terms(loc, scale)
         return {"prior": self.form(loc.shape[-2]).expected_log_prob(loc, scale)}
+
+    def expected_log_prior_by_factor(self, loc: Tensor, scale: Tensor) -> dict[str, Tensor]:
+        """E_q[log p(h)] factor by factor, where factors are independent under the prior.
+
+        Args:
+            loc: The guide's means, (..., N, D).
+            scale: The guide's scales, (..., N, D).
+
+        Returns:
+            By factor, nats per video, (...); empty where factors are correlated.
+
+        Raises:
+            NotGaussianPrior: The prior has neither a closed form by factor nor a Gaussian one.
+        """
+        num_frames = loc.shape[-2]
+        factors, terms = self.factors(num_frames), closed_form(self.prior)
+        if terms is not None:
+            found = {TERMS.get(term, term): each for term, each in terms(loc, scale).items()}
+            if found.keys() == factors.keys():
+                return found
+        return {
+            name: form.expected_log_prob(
+                columns_of(loc, factors[name]), columns_of(scale, factors[name])
+            )
+            for name, form in self._forms_by_factor(num_frames).items()
+        }
+
+    def _forms_by_factor(self, num_frames: int) -> dict[str, GaussianForm]:
+        form = self.form(num_frames)
+        if num_frames not in self._apart or self._apart[num_frames][0] is not form:
+            apart = forms_by_factor(form, self.factors(num_frames))
+            self._apart[num_frames] = form, apart
+        return self._apart[num_frames][1]
 
     def _own_sites(self, num_frames: int) -> bool:
         """Whether the pair has the prior's own sites, and not the one site `h`."""

@@ -37,14 +37,19 @@ def factored(
     """
     check_sizes(num_frames=num_frames, static=static, temporal=temporal)
     check_scales(static_scale=static_scale, temporal_scale=temporal_scale)
-    # eq. 7:  hs0 ~ N(0, I),  hs_i | hs0 ~ N(hs0, σs² I)
-    hs0 = pyro.sample("hs0", dist.Normal(0.0, 1.0).expand([static]).to_event(1))
-    centre = hs0.unsqueeze(-2).expand(*hs0.shape[:-1], num_frames, static)
-    hs = pyro.sample("hs", dist.Normal(centre, static_scale).to_event(2))
+    hs = static_draws(num_frames, static, static_scale)
     # eq. 8:  ht_1 ~ N(0, I),  ht_i | ht_{i-1} ~ N(ht_{i-1}, σt² I)
     ht = pyro.sample("ht", GaussianRandomWalk(num_frames, temporal, temporal_scale))
     # eq. 6:  h_i = [hs_i; ht_i]
     return torch.cat([hs, ht], -1)
+
+
+def static_draws(num_frames: int, features: int, static_scale: float | Tensor) -> Tensor:
+    """Sample the static factor hs of shape (..., N, features) around its centre hs0 (eq. 7)."""
+    # hs0 ~ N(0, I),  hs_i | hs0 ~ N(hs0, σs² I)
+    hs0 = pyro.sample("hs0", dist.Normal(0.0, 1.0).expand([features]).to_event(1))
+    centre = hs0.unsqueeze(-2).expand(*hs0.shape[:-1], num_frames, features)
+    return pyro.sample("hs", dist.Normal(centre, static_scale).to_event(2))
 
 
 def slow(num_frames: int, features: int = 4, temporal_scale: float | Tensor = 0.1) -> Tensor:

@@ -9,11 +9,12 @@ import pytest
 import torch
 from small_runs import SMALL, command, small_data, small_run, small_vae
 
-from pyro_factor import gaussian_form, priors
+from pyro_factor import gallery, gaussian_form, priors
 from pyro_factor.config import TrainingConfig
 from pyro_factor.errors import InputError
 from pyro_factor.inference.trainer import Trainer
 from pyro_factor.inference.warm_up import discount, factor_kl, missing_weights
+from pyro_factor.models.thinned import thinned, thinned_pair
 
 
 def normals(num_frames=4, features=4):
@@ -29,6 +30,43 @@ def test_the_kl_of_each_factor_is_that_of_its_gaussian():
     walk = gaussian_form(lambda n: priors.slow(n, 2), 4)
     torch.testing.assert_close(found["ht"], walk.kl(q.loc[..., 2:], q.scale[..., 2:]))
     torch.testing.assert_close(found["hs"] + found["ht"], whole.kl(q.loc, q.scale))
+
+
+def swinging(num_frames):
+    """A prior of one's own, of which no closed form is known."""
+    return gallery.factored_autoregressive(num_frames, static_scale=0.3)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_the_kl_of_each_factor_of_a_prior_of_ones_own_is_known_too(every):
+    vae, q = small_vae(swinging), normals(-(-4 // every))
+    found = factor_kl(thinned_pair(vae, every), q)
+    static = thinned(lambda n: priors.static_draws(n, 2, 0.3), every)
+    forms = (gaussian_form(p, len(q.loc[0])) for p in (static, thinned(swinging, every)))
+    static_form, whole = forms
+    expected = static_form.kl(q.loc[..., :2], q.scale[..., :2])
+    torch.testing.assert_close(found["hs"], expected)
+    torch.testing.assert_close(found["hs"] + found["ht"], whole.kl(q.loc, q.scale))
+
+
+def test_the_kl_of_a_learned_prior_of_ones_own_trains_it():
+    vae, q = small_vae(examples.Unknown()), normals()
+    sum(each.sum() for each in factor_kl(vae, q).values()).backward()
+    own = [parameter.grad.clone() for parameter in vae.prior.parameters()]
+    vae.zero_grad()
+    vae.model.reader.form(4).kl(q.loc, q.scale).sum().backward()
+    for ours, parameter in zip(own, vae.prior.parameters(), strict=True):
+        torch.testing.assert_close(ours, parameter.grad)
+
+
+def coupled(num_frames):
+    """Static draws, and a walk around them."""
+    hs = priors.static_draws(num_frames, 2, 0.3)
+    return torch.cat([hs, pyro.sample("ht", dist.Normal(hs, 0.5).to_event(2))], -1)
+
+
+def test_factors_that_are_correlated_have_no_kl_by_themselves():
+    assert factor_kl(small_vae(coupled), normals()) == {}
 
 
 @pytest.mark.parametrize(
@@ -84,6 +122,8 @@ def test_the_command_takes_it_by_factor(tmp_path):
         ({}, {"hs": -1}, r"warm_up: got .*-1"),
         ({"prior": priors.slow}, {"hs": 5}, "name factors of ht"),
         ({"prior": examples.laplace_draw}, {"ht": 5}, "leave it out for this prior"),
+        ({"prior": coupled}, {"hs": 5}, "leave it out for this prior"),
+        ({"prior": gallery.multi_rate}, {"hs": 5}, "name factors of rate_0, rate_1, rate_2"),
         ({"guide": "smoothing"}, {"hs": 5}, "a smoothing guide ties the factors"),
     ],
 )

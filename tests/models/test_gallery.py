@@ -81,7 +81,11 @@ GAUSSIAN = {
         partial(gallery.factored_by_frame, static=1, static_scale=0.5, temporal_scale=0.3),
         partial(factored_covariance, static=1, static_scale=0.5, temporal_scale=0.3),
     ),
-    "learned": (gallery.LearnedFactored(), dense.learned),
+    "factored_autoregressive": (
+        partial(gallery.factored_autoregressive, static=1, static_scale=0.3),
+        partial(dense.factored_autoregressive, static=1, scale=0.3),
+    ),
+    "learned": (gallery.LearnedFactored(), factored_covariance),
 }
 NUM_FRAMES = {"groups 2": (2, 8), "groups 3": (3, 6)}
 CASES = [(name, n) for name in GAUSSIAN for n in NUM_FRAMES.get(name, (1, 2, 7))]
@@ -273,7 +277,8 @@ def test_the_factored_prior_by_frame_has_no_global_draw():
 
 def test_draws_are_named_as_the_factors():
     assert small_vae(gallery.multi_rate).factors == {"rate_0": [0], "rate_1": [1], "rate_2": [2]}
-    for prior in (gallery.groups, gallery.sparse_static, gallery.factored_by_frame):
+    several = (gallery.groups, gallery.sparse_static, gallery.factored_by_frame)
+    for prior in (*several, gallery.factored_autoregressive):
         assert small_vae(prior).factors == {"hs": [0, 1], "ht": [2, 3]}
     assert small_vae(gallery.laplace_walk).factors == {"ht": [0, 1, 2, 3]}
 
@@ -302,6 +307,7 @@ LEARNABLE = {
     gallery.brownian_bridge: {"scale": 1.5},
     gallery.groups: {"clip_scale": 0.4, "static_scale": 0.3, "temporal_scale": 0.2},
     gallery.factored_by_frame: {"static_scale": 0.3, "temporal_scale": 0.2},
+    gallery.factored_autoregressive: {"static_scale": 0.3},
 }
 
 
@@ -365,6 +371,9 @@ BAD = {
     "clips": (gallery.groups, {"clips": 3}, "clips: got 3; .* divides the 4 frames"),
     "no clips": (gallery.groups, {"clips": 0}, "clips: got 0"),
     "clip scale": (gallery.groups, {"clip_scale": 0.0}, "clip_scale: got 0.0"),
+    "beside swings": (gallery.factored_autoregressive, {"static_scale": 0}, "static_scale: got 0"),
+    "static beside swings": (gallery.factored_autoregressive, {"static": 0}, "static: got 0"),
+    "swings": (gallery.factored_autoregressive, {"coefficients": "2,-1"}, "coefficients: got"),
     "by frame": (gallery.factored_by_frame, {"static_scale": 0.0}, "static_scale: got 0.0"),
     "step by frame": (gallery.factored_by_frame, {"temporal_scale": -1}, "temporal_scale: got -1"),
     "nothing static": (gallery.factored_by_frame, {"static": 0}, "static: got 0"),

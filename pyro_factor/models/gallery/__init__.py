@@ -6,7 +6,7 @@
 
 from collections.abc import Callable
 
-from .autoregressive import autoregressive
+from .autoregressive import autoregressive, factored_autoregressive
 from .brownian import brownian_bridge, fractional_brownian
 from .hierarchies import LearnedFactored, factored_by_frame, groups
 from .processes import gp_matern, gp_periodic, gp_rbf
@@ -25,6 +25,7 @@ PRIORS: dict[str, Callable] = {
     "fractional_brownian": fractional_brownian,
     "brownian_bridge": brownian_bridge,
     "groups": groups,
+    "factored_autoregressive": factored_autoregressive,
     "factored_by_frame": factored_by_frame,
     "learned": LearnedFactored,
     "laplace_walk": laplace_walk,
@@ -37,6 +38,7 @@ __all__ = [
     "autoregressive",
     "brownian_bridge",
     "damped",
+    "factored_autoregressive",
     "factored_by_frame",
     "fractional_brownian",
     "gp_matern",

@@ -1,4 +1,4 @@
-"""A stationary autoregression of any order."""
+"""A stationary autoregression of any order, alone and beside a static factor."""
 
 import math
 
@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ...errors import require
 from ..autoregression import GaussianAutoregression
-from ..hyperparameters import Numbers, check_sizes, several
+from ..hyperparameters import Number, Numbers, check_scales, check_sizes, several
+from ..priors import static_draws
 
 
 def autoregressive(
@@ -44,6 +45,41 @@ def autoregressive(
         torch.tensor(scales)[later].unsqueeze(-1).expand(num_frames, features),
     )
     return pyro.sample("ht", process)
+
+
+def factored_autoregressive(
+    num_frames: int,
+    static: int = 2,
+    temporal: int = 2,
+    static_scale: Number = 0.1,
+    coefficients: Numbers = (1.82, -0.87),
+) -> Tensor:
+    """The factored prior, with an autoregression for what moves: it goes on, and stays in bounds.
+
+    hs0, hs as in `factored`; ht as in `autoregressive`. A walk forgets its velocity and spreads
+    without end; this has both a velocity, from order 2 on, and one spread in every frame. The
+    default swings with a period of 28 frames, as the codes of bouncing MNIST's places do.
+
+    Args:
+        num_frames: N, the number of frames.
+        static: Features of the static factor hs.
+        temporal: Features of the temporal factor ht.
+        static_scale: σs, the spread of a clip's static codes around its centre.
+        coefficients: a_1 ... a_K of ht, any number of them, or text: "1.82,-0.87".
+
+    Returns:
+        h = [hs; ht] of shape (..., N, static + temporal).
+
+    Raises:
+        InputError: A size or the scale is not positive, or no stationary process has these
+            coefficients.
+
+    Eq. 7 of Grathwohl and Wilson, arXiv:1612.04440; Box and Jenkins, Time Series Analysis, 1970.
+    """
+    check_sizes(num_frames=num_frames, static=static, temporal=temporal)
+    check_scales(static_scale=static_scale)
+    hs = static_draws(num_frames, static, static_scale)
+    return torch.cat([hs, autoregressive(num_frames, temporal, coefficients)], -1)
 
 
 def _levinson(coefficients: tuple[float, ...]) -> tuple[list[tuple[float, ...]], list[float]]:
