@@ -62,11 +62,24 @@ class Posterior:
         check_sizes(self.samples, self.images, ("samples", "images"))
         settings = Settings(self.chains, self.warmup, self.draws, seed=self.seed)
         run = load_run(self.run, data_root=self.data_root)
+        if self.nuts:
+            self._check_form(run)
         run.vae.to(choose_device(self.device))
         self._inspect(run)
         self._predict(run)
         if self.nuts:
             self._compare(run, settings)
+
+    def _check_form(self, run: "Run") -> None:
+        """Raise unless NUTS knows the prior's density, global draws integrated out."""
+        from ..errors import InputError
+        from ..models import NotGaussianPrior
+
+        try:
+            run.vae.model.reader.form(run.vae.num_frames)
+        except NotGaussianPrior as error:
+            reason = str(error).removeprefix("prior: ")
+            raise InputError(f"nuts: got {self.nuts}; give 0 for this prior ({reason})") from error
 
     def _inspect(self, run: "Run") -> None:
         """Write the draws; measure how wrong the guide is."""

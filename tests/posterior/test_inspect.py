@@ -94,6 +94,13 @@ def test_the_command_says_what_it_leaves_out(tmp_path, capsys, name):
     assert all(left in REASONS[name].split(":")[0].split(", ") for left in every - drawn)
 
 
+def test_nuts_is_refused_before_anything_is_drawn(tmp_path, capsys):
+    small_run(tmp_path, small_vae(gallery.laplace_walk), 1)
+    assert command("posterior", tmp_path, "--nuts", 1) == 2
+    assert "nuts: got 1; give 0 for this prior (draw 'ht_1' is Laplace" in capsys.readouterr().err
+    assert not (tmp_path / "posterior").exists()
+
+
 def test_the_command_draws_from_the_true_posterior(folder, capsys):
     words = ["--videos", 1, "--samples", 4, "--images", 4, "--weights", 25, "--simulated", 2]
     words += ["--nuts", 1, "--chains", 2, "--warmup", 20, "--draws", 20]
