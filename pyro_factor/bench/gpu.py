@@ -21,6 +21,8 @@ DEFAULTS = Row(quantity="by hand, PyTorch's defaults, over ours", value=None)
 CAPTURED = Row(quantity="ours as a CUDA graph, a step", value=None, unit="ms", at_most=4.0)
 CLIPS = Row(quantity="drawing clips over a step", value=None, at_most=0.03)
 GRAPH = Row(quantity="ours over ours as a CUDA graph", value=None)
+GUESSED = Row(quantity="... with kernels that cuDNN guesses, over that graph", value=None)
+MEASURED = Row(quantity="... with kernels that cuDNN measures, over that graph", value=None)
 FLOOR = Row(quantity="a step over the larger of both", value=None)
 SHARED = Row(quantity="4 together over one alone", value=None)
 
@@ -28,7 +30,7 @@ SHARED = Row(quantity="4 together over one alone", value=None)
 def gpu(sizes: Sizes, track: Track) -> list[Row]:
     """A step of the paper's batch on a GPU, its limits, its clips and its memory."""
     if not torch.cuda.is_available():
-        return [STEP, PYRO, DEFAULTS, GRAPH, CAPTURED, CLIPS, FLOOR]
+        return [STEP, PYRO, DEFAULTS, GRAPH, GUESSED, MEASURED, CAPTURED, CLIPS, FLOOR]
     return on_gpu(sizes, track, "cuda")
 
 
@@ -60,11 +62,14 @@ def _graph(sizes: Sizes, track: Track, device: str) -> list[Row]:
     if not device.startswith("cuda"):
         return []
     ways = {"ours": Way(sizes=sizes, device=device)}
-    ways["graph"] = replace(ways["ours"], cuda_graph=True)
+    ways["graph"] = graph = replace(ways["ours"], cuda_graph=True)
+    ways |= {name: replace(graph, kernels=name) for name in ("guessed", "measured")}
     steps = sizes.replace(warmup=sizes.warmup + WARMUP)  # the first are done one by one
     times = turns(ways, steps, track, "CUDA graph")
     return [
         replace(GRAPH, value=spread(times["ours"] / times["graph"])),
+        replace(GUESSED, value=spread(times["guessed"] / times["graph"])),
+        replace(MEASURED, value=spread(times["measured"] / times["graph"])),
         replace(CAPTURED, value=spread(1e3 * times["graph"])),
     ]
 

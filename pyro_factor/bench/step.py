@@ -53,6 +53,7 @@ DEFAULTS: dict[str, Any] = {
     "channels_last": False,
     "fused": False,
     "keeps_memory": False,
+    "kernels": "guessed",
 }
 CHANGES: dict[str, dict[str, Any]] = {
     "without channels_last": {"channels_last": False},

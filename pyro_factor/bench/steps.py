@@ -13,7 +13,7 @@ from torch import Tensor
 from ..allocator import keep_freed_memory
 from ..config import TrainingConfig
 from ..data import BouncingDigits
-from ..inference.hardware import choose_precision
+from ..inference.hardware import Kernels, choose_precision, kernels
 from ..inference.trainer import Trainer
 from ..models import VideoVAE, priors
 from . import by_hand
@@ -33,6 +33,7 @@ class Way:
         fused: Whether Adam is fused.
         keeps_memory: Whether the process keeps freed memory; only in a process of its own.
         cuda_graph: Whether ours is launched as one CUDA graph, on a GPU.
+        kernels: How cuDNN's are chosen on a GPU; as training does unless given.
         compiled: Whether the convolutions are compiled by `torch.compile`.
         validates: Whether Pyro checks every distribution and shape in every step.
         device: Where it computes.
@@ -47,6 +48,7 @@ class Way:
     fused: bool = True
     keeps_memory: bool = True
     cuda_graph: bool = False
+    kernels: Kernels = "deterministic"
     compiled: bool = False
     validates: bool = False
     device: str = "cpu"
@@ -62,7 +64,13 @@ class Way:
 
     def updates(self, vae: VideoVAE) -> Callable[[int, Tensor], Tensor]:
         """Return a function from an iteration and its clips to its loss, which trains a model."""
-        return self._by_hand(vae) if self.by_hand else self._ours(vae)
+        update = self._by_hand(vae) if self.by_hand else self._ours(vae)
+
+        def updated(iteration: int, videos: Tensor) -> Tensor:
+            with kernels(self.kernels):
+                return update(iteration, videos)
+
+        return updated
 
     def draw(self, iteration: int) -> Tensor:
         """Draw the clips of an iteration."""

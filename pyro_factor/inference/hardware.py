@@ -2,11 +2,15 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Literal
 
 import torch
 
 from ..errors import InputError, require
+
+Kernels = Literal["deterministic", "guessed", "measured"]
+FLAGS = {"deterministic": {"deterministic": True}, "guessed": {}, "measured": {"benchmark": True}}
 
 
 def choose_device(name: str) -> torch.device:
@@ -43,6 +47,16 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
         fast = device.type == "cpu" and any(getattr(torch.cpu, check, bool)() for check in checks)
     return torch.bfloat16 if fast else torch.float32
+
+
+def kernels(chosen: Kernels = "deterministic") -> AbstractContextManager[None]:
+    """Say how cuDNN chooses the kernels of convolutions on a GPU.
+
+    Args:
+        chosen: "deterministic", as training does: of those that give the same bits, by a guess;
+            "guessed", PyTorch's default: of all, by a guess; "measured": of all, the fastest.
+    """
+    return torch.backends.cudnn.flags(enabled=True, **FLAGS[chosen])
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from ..data import VideoData
 from ..errors import StorageError, TimeUp, TrainingDiverged, TrainingInterrupted
 from ..files import explained
 from ..models.video_vae import VideoVAE
-from .hardware import determinism, name_precision
+from .hardware import determinism, kernels, name_precision
 from .interrupts import deferred_interrupt
 from .metrics import Metrics, NonFinite
 from .progress import Progress
@@ -77,7 +77,7 @@ class Session:
         devices = [self.device] if self.device.type == "cuda" else []
         with (
             torch.random.fork_rng(devices),
-            torch.backends.cudnn.flags(enabled=True, deterministic=True),
+            kernels(),
             determinism(self.config.deterministic),
             pyro.settings.context(module_local_params=True),
             Progress(self.folder, self.saved, self.config.iterations, show) as progress,
