@@ -98,8 +98,8 @@ class Way:
         if self.channels_last:
             vae.to(memory_format=torch.channels_last)
         if self.compiled:
-            vae.guide.encoder.convolutions.compile()  # type: ignore[union-attr]
-            vae.model.decoder.convolutions.compile()  # type: ignore[union-attr]
+            vae.guide.encoder.convolutions.compile()
+            vae.model.decoder.convolutions.compile()
         return vae.to(self.device).train()
 
     def _seed(self, iteration: int) -> int:

@@ -19,6 +19,23 @@ class Registering(PyroModule):
         held = getattr(self, name) if self.registers else self._modules[name]
         return cast(nn.Module, held)
 
+    def hold(self, name: str, module: nn.Module) -> None:
+        """Have a module that may have been run, or held, before: it keeps a context of its own."""
+        if isinstance(module, PyroModule):
+            name_sites(module, name)
+        nn.Module.add_module(self, name, module)
+
+
+def name_sites(module: PyroModule, name: str) -> None:
+    """Give a PyroModule, and those in it, the name that their sites and parameters begin with.
+
+    Pyro's own way refuses modules within it that have been run.
+    """
+    module._pyro_name = name
+    for key, part in module._modules.items():
+        if isinstance(part, PyroModule):
+            name_sites(part, f"{name}.{key}")
+
 
 @contextmanager
 def unregistered(*modules: Registering) -> Iterator[None]:

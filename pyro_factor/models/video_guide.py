@@ -43,9 +43,8 @@ class VideoGuide(Registering):
         super().__init__()
         self.reader, self.beta, self.images = reader, beta, images
         if isinstance(reader.prior, nn.Module):
-            # so that its parameters train; it has been run, so it can't become a PyroModule's own
-            self.add_module("prior", reader.prior)
-        self.encoder = encoder
+            self.hold("prior", reader.prior)  # so that its parameters train
+        self.hold("encoder", encoder)
 
     @classmethod
     def check(cls, reader: PriorReader, num_frames: int) -> None:

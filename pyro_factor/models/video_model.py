@@ -34,9 +34,8 @@ class VideoModel(Registering):
         super().__init__()
         self.reader, self.beta, self.images = reader, beta, images
         if isinstance(reader.prior, nn.Module):
-            # so that its parameters train; it has been run, so it can't become a PyroModule's own
-            self.add_module("prior", reader.prior)
-        self.decoder = decoder
+            self.hold("prior", reader.prior)  # so that its parameters train
+        self.hold("decoder", decoder)
 
     def forward(self, videos: Videos) -> Float[Tensor, "*particles videos frames features"]:
         """Sample h from the prior and observe the clips as `x`; return h.
@@ -49,6 +48,7 @@ class VideoModel(Registering):
         sample = self.reader.sampler(num_frames, like=self.like)
         if self.registers:
             self.reader.register(num_frames)
+            getattr(self, "prior", None)  # of a plain module Pyro hears when it is read
         with self.reader.clips(num_videos, num_frames):
             with poutine.scale(scale=self.beta):
                 h = sample()

@@ -28,6 +28,7 @@ from .program import (
     sample_sites,
     trace_prior,
 )
+from .registration import name_sites
 from .shuffling_guide import ShufflingGuide
 from .smoothing_guide import SmoothingGuide
 from .video_guide import VideoGuide
@@ -96,9 +97,8 @@ class VideoVAE(nn.Module):
         self.num_frames, self.beta, self.image_shape = num_frames, beta, image_shape
         self.channels, self.hidden = tuple(channels), hidden
         self.frequencies, self.glimpse = frequencies, glimpse
-        if isinstance(prior, PyroModule) and not prior._pyro_name:
-            # the name it has in the pair, and so in those of its PyroSamples, before it is read
-            prior._pyro_set_supermodule("prior", prior._pyro_context)
+        if isinstance(prior, PyroModule):
+            name_sites(prior, "prior")  # before it is read, for its PyroSamples have it in theirs
         _check_sites(prior, num_frames)
         reader = PriorReader(prior)
         layout = reader.layout(num_frames)

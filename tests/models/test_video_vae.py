@@ -134,10 +134,35 @@ class Spread(PyroModule):
         return h if self.direct else self.spread * h
 
 
+class Plain(nn.Module):
+    """The same in plain PyTorch."""
+
+    def __init__(self):
+        super().__init__()
+        self.log_spread = nn.Parameter(torch.tensor(0.0))
+
+    def forward(self, num_frames):
+        scale = self.log_spread.exp()
+        return pyro.sample("e", dist.Normal(torch.zeros(num_frames, 2), scale).to_event(2))
+
+
+class Nested(PyroModule):
+    """A prior within a prior."""
+
+    def __init__(self):
+        super().__init__()
+        self.within = Spread(True)
+
+    def forward(self, num_frames):
+        return self.within(num_frames)
+
+
 @pytest.mark.parametrize("elbo", [AnalyticKL_ELBO, Trace_ELBO])
 @pytest.mark.parametrize(
     ("prior", "guide"),
     [
+        (Plain, "independent"),
+        (Nested, "independent"),
         (lambda: Spread(True), "independent"),
         (lambda: Spread(False), "independent"),
         (lambda: Spread(False), "smoothing"),
@@ -407,6 +432,23 @@ def test_networks_may_be_pyro_modules(videos):
     vae = small(encoder=Recognition())
     Trace_ELBO()(vae.model, vae.guide)(videos).backward()
     assert all(p.grad is not None for p in vae.guide.encoder.parameters())
+
+
+def test_a_network_with_pyro_modules_in_it_may_serve_two_models(videos):
+    class Recognition(PyroModule):
+        def __init__(self):
+            super().__init__()
+            self.net = Encoder(4, **SMALL)
+            self.last = PyroModule[nn.Identity]()
+
+        def forward(self, images):
+            return tuple(map(self.last, self.net(images)))
+
+    encoder = Recognition()
+    for _ in range(2):
+        vae = small(encoder=encoder)
+        Trace_ELBO()(vae.model, vae.guide)(videos).backward()
+    assert all(p.grad is not None for p in encoder.parameters())
 
 
 def test_the_latent_algebra_is_done_in_full_precision(videos, monkeypatch):
