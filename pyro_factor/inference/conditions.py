@@ -10,6 +10,7 @@ from pyro import poutine
 from pyro.poutine import Trace
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from ..models.errors import InvalidPairError
 from ..models.linearity import check_program
@@ -125,13 +126,24 @@ def normal_of(
 
 @contextmanager
 def evaluated(*programs: Callable) -> Iterator[None]:
-    """Put modules into evaluation mode, so that running them for a check changes nothing."""
-    modules = [m for p in programs if isinstance(p, nn.Module) for m in p.modules()]
-    modes = [module.training for module in modules]
+    """Put modules into evaluation mode, so that running them for a check changes nothing.
+
+    Those that the programs are made of, and any others that are called within.
+    """
+    modes: dict[nn.Module, bool] = {}
+
+    def pause(module: nn.Module, _: Any = None) -> None:
+        modes.setdefault(module, module.training)
+        module.training = False
+
+    for program in programs:
+        if isinstance(program, nn.Module):
+            for module in program.modules():
+                pause(module)
+    handle = register_module_forward_pre_hook(pause)
     try:
-        for module in modules:
-            module.training = False
         yield
     finally:
-        for module, mode in zip(modules, modes, strict=True):
+        handle.remove()
+        for module, mode in modes.items():
             module.training = mode

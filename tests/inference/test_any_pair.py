@@ -399,3 +399,28 @@ def test_items_may_have_weights_of_their_own():
     expected = (w * (kl - dist.Normal(0.1, 1.0).log_prob(x))).sum()
     assert AnalyticKL_ELBO().loss(model, guide) == pytest.approx(float(expected), rel=1e-3)
     assert AnalyticKL_ELBO().terms(model, guide)["entropy"].shape == ()
+
+
+def network(*sizes, between):
+    return nn.Sequential(nn.Linear(*sizes[:2]), between, nn.Linear(*sizes[1:]))
+
+
+def test_checks_leave_the_networks_of_functions_as_they_are():
+    encoder = network(6, 8, 4, between=nn.Sequential(nn.BatchNorm1d(8), nn.Dropout(0.5)))
+    decoder = network(2, 8, 6, between=nn.BatchNorm1d(8))
+
+    def model(x):
+        pyro.module("decoder", decoder)
+        with pyro.plate("items", len(x)):
+            z = pyro.sample("z", dist.Normal(torch.zeros(2), 1.0).to_event(1))
+            pyro.sample("x", dist.Normal(decoder(z), 1.0).to_event(1), obs=x)
+
+    def guide(x):
+        pyro.module("encoder", encoder)
+        with pyro.plate("items", len(x)):
+            loc, scale = encoder(x).chunk(2, -1)
+            pyro.sample("z", dist.Normal(loc, scale.exp()).to_event(1))
+
+    AnalyticKL_ELBO(max_plate_nesting=1)(model, guide)(torch.randn(16, 6))
+    assert encoder[1][0].num_batches_tracked == decoder[1].num_batches_tracked == 1
+    assert all(module.training for net in (encoder, decoder) for module in net.modules())
