@@ -1,5 +1,6 @@
 """Figures of numbers: codes, training curves and scores."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,8 @@ def training_figure(rows: Sequence[Mapping[str, Any]]) -> "matplotlib.figure.Fig
     from matplotlib.figure import Figure
 
     curves = {"ELBO": [row["elbo"] for row in rows]}
-    curves |= {name: [row["terms"][name] for row in rows] for name in rows[0]["terms"]}
+    names = dict.fromkeys(name for row in rows for name in row["terms"])
+    curves |= {name: [row["terms"].get(name, math.nan) for row in rows] for name in names}
     iterations = [row["iteration"] for row in rows]
     start, num_rows = len(rows) // 10, -(-len(curves) // 3)
     fig = Figure(figsize=(9, 2.4 * num_rows + 0.5))

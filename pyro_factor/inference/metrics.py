@@ -52,7 +52,8 @@ class Metrics:
     def record(self, values: Mapping[str, Tensor]) -> None:
         """Keep the values of one more iteration, without reading them.
 
-        A penalty may be absent where it doesn't count; it is averaged over the others then.
+        A penalty may be absent where it doesn't count; it is averaged over the others then. A term
+        may go by other names at other distances of frames; it is nothing where it is absent.
         """
         for name, value in values.items():
             held = self._values.pop(name, [])  # and back at the end: a checkpoint sorts its names
@@ -84,16 +85,16 @@ class Metrics:
 
         The values of an unfinished row, as a run may end with, are kept: a longer run finishes it.
         """
-        largest = self.pending["gradient"].max().item()
-        means = {name: math.fsum(v.tolist()) / len(v) for name, v in self.pending.items()}
-        terms = {name: mean for name, mean in means.items() if name not in OTHERS}
-        elbo = math.fsum(terms.values())
+        read = {name: values.tolist() for name, values in self.pending.items()}
+        means = {name: math.fsum(read[name]) / len(read[name]) for name in OTHERS if name in read}
+        iterations = len(read["loss"])
+        terms = {name: math.fsum(read[name]) / iterations for name in read if name not in OTHERS}
         row = {
             "iteration": self.iteration,
             "loss": means["loss"],
-            "elbo": elbo,
+            "elbo": math.fsum(terms.values()),
             "terms": terms,
-            "largest_gradient": largest,
+            "largest_gradient": max(read["gradient"]),
             **{name: means[name] for name in OTHERS[2:] if name in means},
             **also,
         }
@@ -127,7 +128,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     try:
         *lines, _ = path.read_bytes().split(b"\n") if path.exists() else [b""]
         rows = [json.loads(line) for line in lines]
-        if not all(_is_row(row) and row["terms"].keys() == rows[0]["terms"].keys() for row in rows):
+        if not all(map(_is_row, rows)):
             raise ValueError
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror}); move it away") from None

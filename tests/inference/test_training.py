@@ -13,6 +13,7 @@ from pyro_factor.checkpoint import read_checkpoint, weights
 from pyro_factor.config import make_config
 from pyro_factor.data import BouncingDigits
 from pyro_factor.errors import InputError, TrainingDiverged, TrainingInterrupted
+from pyro_factor.evaluation.plots import training_figure
 from pyro_factor.inference import load
 from pyro_factor.inference.hardware import determinism
 from pyro_factor.inference.metrics import read_rows
@@ -301,6 +302,32 @@ def test_a_row_cut_off_by_a_crash_is_left_out(tmp_path):
     path.write_text(f"nonsense\n{json.dumps(row)}\n")
     with pytest.raises(InputError, match="damaged"):
         read_rows(path)
+
+
+class Thinned(gallery.LearnedFactored):
+    """A prior whose frames have draws of their own, or are every so many-th of another's."""
+
+    def forward(self, num_frames):
+        if self.every == 1:
+            return priors.factored(num_frames, static_scale=self.static_scale)
+        h = priors.factored(self.every * (num_frames - 1) + 1, static_scale=self.static_scale)
+        return h[..., :: self.every, :]
+
+
+@pytest.mark.parametrize("log_every", [1, 2, 4])
+def test_terms_of_other_names_at_other_distances_add_up_to_the_elbo(tmp_path, log_every):
+    def run(iterations, **options):
+        torch.manual_seed(0)
+        shared = {"every": (1, 2), "elbo": "trace", "log_every": log_every}
+        return small_run(tmp_path, small_vae(Thinned(), beta=2.0), iterations, **shared, **options)
+
+    run(2)
+    found = read_rows(run(4, resume=True).folder / "metrics.jsonl")
+    assert {"static", "prior"} <= {name for row in found for name in row["terms"]}
+    for row in found:
+        assert row["elbo"] == pytest.approx(sum(row["terms"].values()))
+        assert row["elbo"] == pytest.approx(-row["loss"], rel=1e-4)
+    training_figure(found)
 
 
 @pytest.mark.parametrize("warn_only", [True, False])
