@@ -93,10 +93,13 @@ class GaussianForm:
         Computed in float64, since a small scale in the prior makes large terms that cancel.
 
         Raises:
-            InputError: `loc` is of other frames or features than the form.
+            InputError: `loc` is of other frames or features than the form, or `scale` than `loc`.
         """
         given, own = tuple(loc.shape[-2:]), tuple(self.linear.shape)
         require(given == own, "loc", given, f"give codes of {own}, frames and features of the form")
+        shapes = tuple(scale.shape), tuple(loc.shape)
+        require(shapes[0] == shapes[1], "scale", shapes[0], f"give {shapes[1]}, one for each mean")
+        require(loc.is_floating_point(), "loc", loc.dtype, "give floats")
         form, mean, variance = self.to(loc.device), loc.double(), scale.double().square()
         coupled = torch.einsum("gnd,...nd->...g", form.coupling, mean)
         diagonal = form.structure.diagonal() - form.coupling.square().sum(0)
@@ -127,7 +130,7 @@ class GaussianForm:
         scale: Float[Tensor, "*videos frames features"],
     ) -> Float[Tensor, "*videos"]:
         """Return KL(∏ N(loc, scale²) ‖ p), in nats, one per video (eq. 13)."""
-        return -entropy(scale) - self.expected_log_prob(loc, scale)
+        return -self.expected_log_prob(loc, scale) - entropy(scale)
 
     def distribution(self, like: Tensor) -> TorchDistributionMixin:
         """Return p(h) as a distribution over (N, D), in the dtype and on the device of `like`."""

@@ -83,7 +83,7 @@ class VideoGuide(Registering):
     def forward(self, videos: Videos) -> Float[Tensor, "*particles videos frames features"]:
         """Sample the draws of frames, then the global ones; return h."""
         q = self.posterior(videos)
-        num_videos, num_frames = videos.shape[:2]
+        num_videos, num_frames = map(int, videos.shape[:2])  # tensors where Pyro's JIT traces
         layout = self.reader.layout(num_frames)
         # read outside the plate over clips
         conditional = self.reader.conditional(num_frames) if layout.global_draws else None

@@ -44,7 +44,7 @@ class VideoModel(Registering):
             InputError: The clips have another shape or range.
         """
         check_videos(videos, self.images)
-        num_videos, num_frames = videos.shape[:2]
+        num_videos, num_frames = map(int, videos.shape[:2])  # tensors where Pyro's JIT traces
         sample = self.reader.sampler(num_frames, like=self.like)
         if self.registers:
             self.reader.register(num_frames)
@@ -64,7 +64,7 @@ class VideoModel(Registering):
         self, videos: Videos, h: Float[Tensor, "*particles videos frames features"]
     ) -> None:
         """Observe the clips as `x` given their codes; inside the plate over clips."""
-        num_videos, num_frames = videos.shape[:2]
+        num_videos, num_frames = map(int, videos.shape[:2])  # tensors where Pyro's JIT traces
         # one dimension for each plate of the prior, all of them right of the clips' plate
         outputs, ones = self.outputs(h), (1,) * self.reader.layout(num_frames).plate_nesting
         outputs = outputs.reshape(*outputs.shape[:-4], *ones, *outputs.shape[-4:])

@@ -1,6 +1,7 @@
 """The video VAE: a factored prior and a decoder as a Pyro model, a neural guide (eqs. 5, 12)."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -89,12 +90,12 @@ class VideoVAE(nn.Module):
         super().__init__()
         require(callable(prior), "prior", prior, "give a Pyro model function")
         require(num_frames > 0, "num_frames", num_frames, "give 1 or more")
-        require(0 < beta < float("inf"), "beta", beta, "give a positive, finite weight")
+        _check_beta(beta)
         require(guide in GUIDES, "guide", guide, f"choose from {', '.join(GUIDES)}")
         check_sizes(image_shape, channels, hidden, frequencies, glimpse)
         require(pixels in PIXELS, "pixels", pixels, f"choose from {', '.join(PIXELS)}")
         self.images = PIXELS[pixels](image_shape, pixel_scale)
-        self.num_frames, self.beta, self.image_shape = num_frames, beta, image_shape
+        self.num_frames, self.image_shape = num_frames, image_shape
         self.channels, self.hidden = tuple(channels), hidden
         self.frequencies, self.glimpse = frequencies, glimpse
         if isinstance(prior, PyroModule):
@@ -143,6 +144,16 @@ class VideoVAE(nn.Module):
     def prior(self) -> Prior:
         """The prior, as it was given."""
         return self.model.reader.prior
+
+    @property
+    def beta(self) -> float:
+        """The weight of the KL term (eq. 5), which may be set to another."""
+        return self.model.beta
+
+    @beta.setter
+    def beta(self, beta: float) -> None:
+        _check_beta(beta)
+        self.model.beta = self.guide.beta = beta
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -267,6 +278,11 @@ class VideoVAE(nn.Module):
         local = pyro.settings.context(module_local_params=True)
         with local, poutine.block(), reader.clips(num_videos, num_frames):
             return sample()
+
+
+def _check_beta(beta: float) -> None:
+    number = isinstance(beta, Real) and 0 < beta < float("inf")
+    require(number, "beta", beta, "give a positive, finite weight")
 
 
 def _check_sites(prior: Prior, num_frames: int) -> None:

@@ -153,3 +153,21 @@ def test_what_is_kept_under_inference_mode_takes_gradients_later():
     covariance = torch.eye(16, dtype=torch.float64).requires_grad_()
     form.expected_log_prob_jointly(loc, covariance).sum().backward()
     torch.testing.assert_close(covariance.grad, -0.5 * form.precision)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("loc", "scale", "told"),
+    [
+        (torch.zeros(4, 4), torch.ones(4, 1), r"scale: got \(4, 1\); give \(4, 4\)"),
+        (torch.zeros(4, 4), torch.tensor(1.0), r"scale: got \(\); give \(4, 4\)"),
+        (
+            torch.zeros(4, 4, dtype=torch.long),
+            torch.ones(4, 4),
+            "loc: got torch.int64; give floats",
+        ),
+    ],
+)
+def test_what_is_no_normal_for_each_entry_is_refused(loc, scale, told):
+    with pytest.raises(InputError, match=told):
+        gaussian_form(priors.slow, 4).kl(loc, scale)

@@ -9,7 +9,7 @@ import pyro.distributions as dist
 import pytest
 import torch
 from pyro import poutine
-from pyro.infer import MCMC, NUTS, SVI, Predictive, Trace_ELBO, TraceMeanField_ELBO
+from pyro.infer import MCMC, NUTS, SVI, JitTrace_ELBO, Predictive, Trace_ELBO, TraceMeanField_ELBO
 from pyro.nn import PyroModule, PyroParam
 from torch import nn
 
@@ -132,6 +132,30 @@ class Spread(PyroModule):
         scale = self.spread if self.direct else 1.0
         h = pyro.sample("e", dist.Normal(torch.zeros(num_frames, 2), scale).to_event(2))
         return h if self.direct else self.spread * h
+
+
+def test_the_weight_of_the_kl_may_be_set(videos):
+    vae, other = small(beta=2.0).eval(), small(beta=4.0).eval()
+    other.load_state_dict(vae.state_dict())
+    vae.beta = 4.0
+    losses = []
+    for each in (vae, other):
+        torch.manual_seed(0)
+        losses.append(AnalyticKL_ELBO().loss(each.model, each.guide, videos))
+    assert losses[0] == losses[1]
+    assert vae.settings == other.settings
+    with pytest.raises(InputError, match=r"beta: got -1\.0"):
+        vae.beta = -1.0
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.filterwarnings("ignore")  # of PyTorch's tracer
+def test_pyros_jit_takes_the_pair(videos):
+    vae = small()
+    elbo = JitTrace_ELBO(ignore_jit_warnings=True)
+    svi = SVI(vae.model, vae.guide, pyro.optim.Adam({"lr": 0.01}), elbo)
+    losses = [svi.step(videos) for _ in range(30)]
+    assert sum(losses[-5:]) < sum(losses[:5])
 
 
 class Plain(nn.Module):
