@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from .filled_in import FilledIn
 from .kept_frames import KeptFrames
+from .one_dtype import OneDtype
 
 Prior = Callable[..., Tensor]
 # From the values of its draws to what a program returns, and its sample sites in order.
@@ -132,12 +133,12 @@ def algebra(prior: Prior) -> Iterator[None]:
 
 @contextmanager
 def plain_numbers(dtype: torch.dtype, device: torch.device) -> Iterator[None]:
-    """Make numbers of one dtype on one device, without autocast."""
+    """Make numbers, and products with others, of one dtype on one device, without autocast."""
     previous = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     numbers = nullcontext() if device.type == "cpu" else FilledIn(device)
     try:
-        with torch.autocast(device.type, enabled=False), device, numbers:
+        with torch.autocast(device.type, enabled=False), device, numbers, OneDtype(dtype):
             yield
     finally:
         torch.set_default_dtype(previous)

@@ -148,6 +148,51 @@ def test_the_weight_of_the_kl_may_be_set(videos):
         vae.beta = -1.0
 
 
+ROTATION = torch.tensor([[0.6, -0.8], [0.8, 0.6]])
+
+
+def rotating(num_frames, dynamics):
+    """Linear dynamics, by a matrix or a network made elsewhere."""
+    h = [pyro.sample("h_0", dist.Normal(0.0, 1.0).expand([2]).to_event(1))]
+    for i in range(1, num_frames):
+        h.append(pyro.sample(f"h_{i}", dist.Normal(dynamics(h[-1]), 0.5).to_event(1)))
+    return torch.stack(h, -2)
+
+
+class Rotating(nn.Module):
+    """The same with a network that trains."""
+
+    def __init__(self):
+        super().__init__()
+        self.dynamics = nn.Linear(2, 2, bias=False)
+        with torch.no_grad():
+            self.dynamics.weight.copy_(ROTATION)
+
+    def forward(self, num_frames):
+        return rotating(num_frames, self.dynamics)
+
+
+@pytest.mark.parametrize("elbo", [AnalyticKL_ELBO, Trace_ELBO])
+@pytest.mark.parametrize(
+    "prior",
+    [
+        functools.partial(rotating, dynamics=lambda h: h @ ROTATION.T),
+        functools.partial(rotating, dynamics=lambda h: h @ ROTATION.T.double()),
+        functools.partial(rotating, dynamics=lambda h: torch.einsum("ij,...j", ROTATION, h)),
+        Rotating(),
+    ],
+    ids=["float32", "float64", "einsum", "network"],
+)
+def test_a_prior_may_multiply_by_what_was_made_in_another_precision(prior, elbo, videos):
+    vae = small(prior)
+    covariance = gaussian_form(prior, 3).covariance.detach()
+    power = torch.matrix_power(ROTATION.double(), 2)
+    torch.testing.assert_close(covariance[4:, :2], power, atol=1e-6, rtol=0)
+    elbo().differentiable_loss(vae.model, vae.guide, videos).backward()
+    assert all(p.grad.abs().sum() > 0 for p in vae.parameters() if p.dim() == 2)
+    assert vae.sample_prior(2).dtype == torch.float32
+
+
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.filterwarnings("ignore")  # of PyTorch's tracer
 def test_pyros_jit_takes_the_pair(videos):
