@@ -63,7 +63,7 @@ class Session:
         if checkpoint is None:
             self.save()  # before the configuration, which makes the folder a run
             write_config(config_path(folder), config)
-        self.whole = True  # whether weights and metrics are of one iteration
+        self.whole = True  # whether weights, metrics and what is written are of one iteration
 
     def run(self, show: bool) -> None:
         """Do the iterations that are left.
@@ -107,6 +107,7 @@ class Session:
             if last or done % self.config.log_every == 0:
                 self._log(progress, iteration)
             self._keep()  # before the checkpoint, after which nobody would come back for them
+            self.whole = True
             if last or done % self.config.checkpoint_every == 0:
                 self.save()
             if interrupted() and not last:
@@ -118,7 +119,6 @@ class Session:
         videos = self.trainer.draw(iteration)
         self.whole = False
         self.metrics.record(self.trainer.update(iteration, videos))
-        self.whole = True
 
     def _log(self, progress: Progress, iteration: int) -> None:
         self.check()

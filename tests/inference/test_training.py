@@ -16,8 +16,9 @@ from pyro_factor.errors import InputError, TrainingDiverged, TrainingInterrupted
 from pyro_factor.evaluation.plots import training_figure
 from pyro_factor.inference import load
 from pyro_factor.inference.hardware import determinism
-from pyro_factor.inference.metrics import read_rows
-from pyro_factor.inference.runs import checkpoint_path
+from pyro_factor.inference.metrics import Metrics, read_rows
+from pyro_factor.inference.runs import checkpoint_path, kept_iterations
+from pyro_factor.inference.session import Session
 from pyro_factor.inference.trainer import Trainer
 from pyro_factor.inference.training import train_described
 from pyro_factor.models import NotGaussianPrior, VideoVAE
@@ -137,6 +138,29 @@ def test_a_step_cut_off_halfway_is_not_saved(tmp_path, monkeypatch):
     at(6, stop, "update", monkeypatch)
     with pytest.raises(TrainingInterrupted, match="4 of 12"):
         small_run(tmp_path, small_vae())
+
+
+@pytest.mark.parametrize("moment", ["check", "flush", "_keep"])
+def test_a_row_and_weights_cut_off_halfway_come_again(tmp_path, monkeypatch, moment):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    kind = Metrics if moment == "flush" else Session
+    original = getattr(kind, moment)
+
+    def stop(self, *args, **kwargs):
+        if getattr(self, "metrics", self).iteration == 10:
+            raise KeyboardInterrupt  # what a second Ctrl-C does
+        return original(self, *args, **kwargs)
+
+    torch.manual_seed(0)
+    small_run(whole, small_vae(), keep=[10])
+    torch.manual_seed(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, moment, stop)
+        with pytest.raises(TrainingInterrupted, match="8 of 12"):
+            small_run(cut, small_vae(), keep=[10])
+    small_run(cut, small_vae(), keep=[10], resume=True)
+    assert_same_run(whole, cut)
+    assert kept_iterations(cut) == [10]
 
 
 def test_a_longer_run_is_the_same_as_one_planned_so(tmp_path):
