@@ -53,6 +53,8 @@ class Session:
         self.began = time.monotonic()
         with pyro.settings.context(module_local_params=True):
             self.trainer = Trainer(vae, data, self.config, self.device)
+        # an infinity that a buffer holds from the start is meant, as in an attention's mask
+        self.meant = {name for name, b in vae.named_buffers() if not b.isfinite().all()}
         self.trainer.restore_optimiser(start.part("optimiser"))
         self.trainer.restore_memory(start.part("memory"))
         pending = {name: v.to(self.device) for name, v in start.part("pending").items()}
@@ -159,8 +161,9 @@ class Session:
     def _finite_weights(self) -> dict[str, torch.Tensor]:
         self.check()
         found = weights(self.vae)
-        if not all(tensor.isfinite().all() for tensor in found.values()):
-            raise self._diverged(NonFinite(self.metrics.iteration, ["weights"], []))
+        for name, tensor in found.items():
+            if name not in self.meant and not tensor.isfinite().all():
+                raise self._diverged(NonFinite(self.metrics.iteration, [name], []))
         return found
 
     def check(self) -> None:

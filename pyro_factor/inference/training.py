@@ -130,6 +130,8 @@ def train(
     training |= {"keep": tuple(keep), "warm_up": dict(warm_up)}
     folder, config, where = Path(folder), describe(vae, data, training), choose_device(device)
     require(max_minutes > 0, "max_minutes", max_minutes, "give a positive number of minutes")
+    if not resume:
+        _check_weights(vae)
     with determinism(deterministic):
         _check_clips(vae, data, config.training)
     _check_factors(vae, config.training.orthogonality)
@@ -199,6 +201,12 @@ def train_described(
         progress=progress,
         **config.training.model_dump(),
     )
+
+
+def _check_weights(vae: VideoVAE) -> None:
+    for name, parameter in vae.named_parameters():
+        finite = bool(parameter.isfinite().all())
+        require(finite, "vae", name, "it holds values that are not finite; give a model without")
 
 
 def _check_clips(vae: VideoVAE, data: VideoData, training: TrainingConfig) -> None:

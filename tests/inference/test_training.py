@@ -1,6 +1,7 @@
 import json
 import re
 import signal
+from types import SimpleNamespace
 
 import example_priors as examples
 import pyro
@@ -21,7 +22,7 @@ from pyro_factor.inference.runs import checkpoint_path, kept_iterations
 from pyro_factor.inference.session import Session
 from pyro_factor.inference.trainer import Trainer
 from pyro_factor.inference.training import train_described
-from pyro_factor.models import NotGaussianPrior, VideoVAE
+from pyro_factor.models import Encoder, NotGaussianPrior, VideoVAE
 
 
 @pytest.fixture(autouse=True)
@@ -259,9 +260,32 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path, monkeypatch):
         return values
 
     monkeypatch.setattr(Trainer, "update", update)
-    with pytest.raises(TrainingDiverged, match="iteration 8: weights"):
+    with pytest.raises(TrainingDiverged, match=r"iteration 8: model\.decoder.*weight is not"):
         small_run(tmp_path, small_vae())
     assert read_checkpoint(checkpoint_path(tmp_path)).iteration == 4
+
+
+class Masked(Encoder):
+    """An encoder with a buffer whose infinities are meant."""
+
+    def __init__(self):
+        super().__init__(4, (1, SIZE, SIZE), channels=(4, 8), hidden=16)
+        self.register_buffer("mask", torch.zeros(2, 2).fill_diagonal_(-torch.inf))
+
+
+def test_infinities_that_are_meant_are_saved(tmp_path):
+    small_run(tmp_path, small_vae(encoder=Masked()), 1)
+    small_run(tmp_path, small_vae(encoder=Masked()), 2, resume=True)
+    assert tensors(tmp_path)["weights.guide.encoder.mask"].diag().isinf().all()
+
+
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_weights_that_are_not_finite_from_the_start_are_refused(tmp_path, part):
+    vae = small_vae()
+    spoil(part)(SimpleNamespace(vae=vae))
+    with pytest.raises(InputError, match=f"vae: got '.*{part}.*'; it holds values that are not"):
+        small_run(tmp_path / "run", vae, 1)
+    assert not (tmp_path / "run").exists()
 
 
 class Loud(BouncingDigits):
