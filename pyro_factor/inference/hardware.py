@@ -56,7 +56,8 @@ def kernels(chosen: Kernels = "deterministic") -> AbstractContextManager[None]:
         chosen: "deterministic", as training does: of those that give the same bits, by a guess;
             "guessed", PyTorch's default: of all, by a guess; "measured": of all, the fastest.
     """
-    return torch.backends.cudnn.flags(enabled=True, **FLAGS[chosen])
+    kept = {"allow_tf32": torch.backends.cudnn.allow_tf32}  # a default would take its place
+    return torch.backends.cudnn.flags(enabled=True, **kept, **FLAGS[chosen])
 
 
 @contextmanager

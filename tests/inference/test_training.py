@@ -16,7 +16,7 @@ from pyro_factor.data import BouncingDigits
 from pyro_factor.errors import InputError, TrainingDiverged, TrainingInterrupted
 from pyro_factor.evaluation.plots import training_figure
 from pyro_factor.inference import load
-from pyro_factor.inference.hardware import determinism
+from pyro_factor.inference.hardware import determinism, kernels
 from pyro_factor.inference.metrics import Metrics, read_rows
 from pyro_factor.inference.runs import checkpoint_path, kept_iterations
 from pyro_factor.inference.session import Session
@@ -388,6 +388,14 @@ def test_what_the_caller_asked_of_operations_is_asked_again_afterwards(warn_only
         assert torch.are_deterministic_algorithms_enabled()
     finally:
         torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_training_leaves_it_to_the_caller_whether_convolutions_may_round(monkeypatch, allowed):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", allowed)
+    with kernels():
+        assert torch.backends.cudnn.allow_tf32 == allowed
+    assert torch.backends.cudnn.allow_tf32 == allowed
 
 
 def test_a_batch_of_one_frame_can_not_be_normalised(tmp_path):
