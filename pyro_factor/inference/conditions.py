@@ -15,7 +15,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from ..models.errors import InvalidPairError
 from ..models.linearity import check_program
 from ..models.program import Substitute
-from .terms import JOINT, Sites, is_exact_conditional, latent_sites, normal_below
+from .terms import JOINT, Sites, is_exact_conditional, latent_sites, normal_below, without_event
 
 
 def check_independent_normals(
@@ -116,7 +116,7 @@ def normal_of(
     """The loc and scale of a guide's draw, which must be a Normal."""
     normal = normal_below(site["fn"])
     if normal is None:
-        family = type(getattr(site["fn"], "base_dist", site["fn"])).__name__
+        family = type(without_event(site["fn"])).__name__
         raise InvalidPairError(
             f"{elbo}: the guide's site {name!r} is {family}; "
             "draw it from a Normal, or use Trace_ELBO"

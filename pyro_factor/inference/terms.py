@@ -91,6 +91,12 @@ def latent_terms(
 
 def normal_below(fn: Any) -> dist.Normal | None:
     """The Normal that a distribution is, its event declared or not; None if it is none."""
+    fn = without_event(fn)
+    return fn if isinstance(fn, dist.Normal) else None
+
+
+def without_event(fn: Any) -> Any:
+    """A distribution as it was before its event was declared."""
     while isinstance(fn, dist.Independent | torch.distributions.Independent):
         fn = fn.base_dist
-    return fn if isinstance(fn, dist.Normal) else None
+    return fn

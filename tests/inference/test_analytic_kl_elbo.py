@@ -148,6 +148,10 @@ def guide_of_nothing(x):
     pass
 
 
+def guide_of_parts(x):
+    pyro.sample("h", dist.Normal(x, 1.0).mask(x > 0))
+
+
 def guide_of_more(x):
     guide_by_hand(x)
     pyro.sample("extra", dist.Normal(0.0, 1.0))
@@ -158,6 +162,7 @@ def guide_of_more(x):
     [
         (ByHand(), guide_that_depends_on_a_draw, "'k' has a loc or scale that depends"),
         (ByHand(), guide_of_laplace, "'h' is Laplace"),
+        (ByHand(), guide_of_parts, "'h' is MaskedDistribution"),
         (ByHand(), guide_of_nothing, "guide lacks the model's draw 'h'"),
         (ByHand(), guide_of_more, "model lacks the guide's draw 'extra'"),
         (ByHand(scale=2.0), guide_by_hand, "scaled by 1.0, 'h' by 2.0"),
