@@ -183,6 +183,10 @@ class AnalyticKL_ELBO(ELBO):
             return _observed_alone(model, guide, args, kwargs)
         return get_importance_trace("flat", self.max_plate_nesting, model, guide, args, kwargs)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # what was checked is known by weak references, which can't be saved: check it again
+        return {k: v for k, v in self.__dict__.items() if k not in {"_checked", "_shapes"}}
+
     def _check_once(self, model: Callable, guide: Callable, args: tuple, kwargs: dict) -> None:
         checked: WeakKeyDictionary = self.__dict__.setdefault("_checked", WeakKeyDictionary())
         if model not in checked.setdefault(guide, WeakSet()):

@@ -1,6 +1,7 @@
 """The path-derivative form of the Monte-Carlo ELBO: "sticking the landing"."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 from weakref import WeakSet
 
 from pyro.distributions.util import detach, scale_and_mask
@@ -25,6 +26,10 @@ class PathDerivative_ELBO(RecordedTrace_ELBO):
 
     Roeder, Wu and Duvenaud, Sticking the Landing, arXiv:1703.09194.
     """
+
+    def __getstate__(self) -> dict[str, Any]:
+        # what was checked is known by weak references, which can't be saved: check it again
+        return {k: v for k, v in self.__dict__.items() if k != "_checked"}
 
     def _get_traces(
         self, model: Callable, guide: Callable, args: tuple, kwargs: dict

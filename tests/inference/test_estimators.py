@@ -1,5 +1,7 @@
 """Every estimator of the ELBO has one expectation; how each spreads or differentiates its draws."""
 
+import io
+
 import example_priors as examples
 import numpy as np
 import pyro
@@ -134,6 +136,18 @@ def test_the_path_derivative_names_the_draw_that_it_can_not_take(guide, message)
     for use in (PathDerivative_ELBO.loss, PathDerivative_ELBO.terms):
         with pytest.raises(InvalidPairError, match=f"^PathDerivative_ELBO: {message}"):
             use(PathDerivative_ELBO(), model, guide, torch.randn(3))
+
+
+@pytest.mark.parametrize("elbo", [AnalyticKL_ELBO, PathDerivative_ELBO])
+def test_a_loss_in_use_is_saved(elbo):
+    vae, videos, file = pair(priors.factored), torch.rand(VIDEOS, FRAMES, 1, 2, 2), io.BytesIO()
+    loss = elbo()(vae.model, vae.guide)
+    loss(videos)
+    torch.save(loss, file)
+    file.seek(0)
+    again = torch.load(file, weights_only=False)
+    assert torch.isfinite(again(videos))
+    assert again.elbo.last_terms.keys() == loss.elbo.last_terms.keys()
 
 
 def test_the_path_derivative_takes_a_prior_that_is_not_gaussian(tmp_path):
