@@ -46,14 +46,15 @@ def thinned(prior: Prior, every: int, num_frames: int = 1) -> Prior:
         A Pyro model function of the number of frames kept.
 
     Raises:
-        InputError: `every` is below 1, or the prior is a module without that method.
+        InputError: `every` is below 1, or the prior has parameters and lacks that method.
     """
     require(every >= 1, "every", every, "give 1 or more")
     if isinstance(prior, Thinning):
         return prior.thinned(every)
+    learned = isinstance(prior, nn.Module) and any(True for _ in prior.parameters())
     advice = "this prior has parameters and no method thinned(every); give 1, or the prior one"
-    require(not isinstance(prior, nn.Module) or every == 1, "every", every, advice)
-    if every == 1 and (num_frames == 1 or isinstance(prior, nn.Module)):
+    require(not learned or every == 1, "every", every, advice)
+    if every == 1 and (num_frames == 1 or learned):
         return prior
     bound = merged(prior)
     if bound.func is priors.independent:

@@ -7,8 +7,10 @@ from functools import partial
 
 import numpy as np
 import pyro
+import pyro.distributions as dist
 import pytest
 import torch
+from pyro.nn import PyroModule, PyroSample
 from small_runs import small_data, small_run, small_vae
 
 from pyro_factor import AnalyticKL_ELBO, VideoVAE, gallery, gaussian_form, priors
@@ -16,12 +18,28 @@ from pyro_factor.config import FROM_PYTHON, TrainingConfig, make_config, read_co
 from pyro_factor.errors import InputError
 from pyro_factor.inference.metrics import read_rows
 from pyro_factor.inference.trainer import Trainer
+from pyro_factor.models import GaussianRandomWalk
 from pyro_factor.models.closed_forms import closed_form
 from pyro_factor.models.prior_reader import PriorReader
 from pyro_factor.models.prior_reference import refer_to
 from pyro_factor.models.thinned import thinned, thinned_pair, thinned_pairs
 
+
+class Drawn(PyroModule):
+    """A module that has nothing to train: a draw that Pyro makes where it is read, and a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.centre = PyroSample(dist.Normal(0.0, 1.0).expand([2]).to_event(1))
+        self.register_buffer("scale", torch.tensor(0.3))
+
+    def forward(self, num_frames):
+        walk = pyro.sample("walk", GaussianRandomWalk(num_frames, 2, self.scale))
+        return self.centre.unsqueeze(-2) + walk
+
+
 PRIORS = {
+    "drawn": Drawn(),
     "factored": priors.factored,
     "learned": gallery.LearnedFactored(static_scale=0.2, temporal_scale=0.3),
     "factored, bound": partial(priors.factored, static=1, temporal_scale=0.3),
@@ -263,7 +281,7 @@ BAD = {
         lambda: thinned_pairs(small_vae(prior=gallery.laplace_walk), (1, 2)),
         "every: got 2; the prior of those frames alone isn't known; give 1 (prior: draw 'ht_1'",
     ),
-    "parameters": (lambda: thinned(torch.nn.Identity(), 2), "no method thinned(every); give 1"),
+    "parameters": (lambda: thinned(torch.nn.Linear(1, 1), 2), "no method thinned(every); give 1"),
 }
 
 
