@@ -126,7 +126,7 @@ def describe(vae: VideoVAE, data: VideoData, training: dict[str, Any]) -> Config
         InputError: A number of the training that is out of range.
     """
     parts = type(vae.guide.encoder), type(vae.model.decoder)
-    paper = parts in {(Encoder, Decoder), (GlimpseEncoder, GlimpseDecoder)}
+    paper = vae.default_networks and parts in {(Encoder, Decoder), (GlimpseEncoder, GlimpseDecoder)}
     networks = {"networks": "paper" if paper else "custom"}
     model = refer_to(vae.prior)._asdict() | vae.settings | networks
     return make_config(data.settings, model, training)

@@ -106,6 +106,7 @@ class VideoVAE(nn.Module):
         reader.check(num_frames)
         GUIDES[guide].check(reader, num_frames)
         self.num_features = layout.num_features
+        self.default_networks = encoder is None and decoder is None  # others may have other sizes
         frames = (self.num_features, image_shape, glimpse)
         sizes: dict[str, Any] = {"channels": self.channels, "hidden": hidden}
         # a PyroModule made with this setting also works without it, but not the other way round

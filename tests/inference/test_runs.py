@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from own_clips import moving
-from small_runs import small_data, small_run, small_vae
+from small_runs import SIZE, small_data, small_run, small_vae
 from torch import nn
 
 import pyro_factor.models.priors as built_in
@@ -14,7 +14,7 @@ from pyro_factor.data import BouncingDigits, VideoClips
 from pyro_factor.errors import InputError
 from pyro_factor.inference import load, load_run
 from pyro_factor.inference.runs import build_data
-from pyro_factor.models import gallery
+from pyro_factor.models import Encoder, gallery
 from pyro_factor.models.prior_reference import find_prior, refer_to
 
 MY_PRIOR = """
@@ -184,6 +184,15 @@ def test_custom_networks_need_the_model(tmp_path, precision):
     assert torch.equal(codes(again).loc, codes(trained.vae).loc)
     with pytest.raises(InputError, match=r"not this model's: .*guide\.encoder"):
         load(tmp_path, vae=small_vae())
+
+
+def test_default_networks_of_other_sizes_need_the_model(tmp_path):
+    sizes = {"channels": (4, 8), "hidden": 8}
+    networks = {"encoder": Encoder(4, (1, SIZE, SIZE), **sizes), "hidden": 16}
+    small_run(tmp_path, small_vae(**networks), 1)
+    with pytest.raises(InputError, match="networks came from Python"):
+        load(tmp_path)
+    load(tmp_path, vae=small_vae(**networks))
 
 
 def module_prior(num_frames):
