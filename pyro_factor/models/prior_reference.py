@@ -139,7 +139,8 @@ def _import(path: Path, checksum: str) -> ModuleType:
         if isinstance(error, KeyboardInterrupt):
             raise
         cause = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"prior: {str(path)!r} fails to import: {cause}") from error
+        advice = "mend it, or pass a run's model: load(folder, vae=...)"
+        raise InputError(f"prior: {str(path)!r} fails to import: {cause}; {advice}") from error
     return module
 
 

@@ -1,3 +1,4 @@
+import importlib
 import sys
 from functools import partial
 
@@ -119,6 +120,19 @@ def test_a_prior_in_a_file_is_found_again(tmp_path, file):
         load(tmp_path / "run")
     vae = load(tmp_path / "run", vae=small_vae(prior))
     assert torch.equal(codes(vae).loc, codes(trained.vae).loc)
+
+
+def test_a_prior_in_a_package_says_how_its_run_is_loaded(tmp_path, monkeypatch):
+    (tmp_path / "my_priors").mkdir()
+    (tmp_path / "my_priors/base.py").write_text("SCALE = 2.0")
+    path = tmp_path / "my_priors/walks.py"
+    path.write_text("from .base import SCALE\n" + MY_PRIOR)
+    monkeypatch.syspath_prepend(tmp_path)
+    vae = small_vae(importlib.import_module("my_priors.walks").walk)
+    small_run(tmp_path / "run", vae, 1)
+    with pytest.raises(InputError, match=r"walks.py' fails to import: .*; .* load\(folder, vae="):
+        load(tmp_path / "run")
+    assert load(tmp_path / "run", vae=vae) is vae
 
 
 def local_prior():
