@@ -9,6 +9,7 @@ import torch
 from ..checkpoint import Checkpoint, restore
 from ..config import FROM_PYTHON, Config
 from ..errors import InputError, require
+from .hyperparameters import several
 from .prior_reference import BUILT_IN, PriorReference, find_prior, refer_to
 from .video_vae import Kind, VideoVAE
 
@@ -89,13 +90,15 @@ def _check_given(vae: VideoVAE, config: Config) -> None:
     recorded = PriorReference(*(told[name] for name in PriorReference._fields))
     given = refer_to(vae.prior)
     if {given.prior, recorded.prior} <= BUILT_IN.keys():  # a file may have moved, or be mended
-        ours, theirs = (
-            (one.prior, _defaults(one.prior) | one.prior_args) for one in (given, recorded)
-        )
+        ours, theirs = ((one.prior, _hyperparameters(one)) for one in (given, recorded))
         require(ours == theirs, "vae: its prior", ours, f"the run has {theirs}")
 
 
-def _defaults(prior: str) -> dict[str, Any]:
-    """The hyperparameters that a built-in prior has unless they are given."""
-    known = inspect.signature(BUILT_IN[prior]).parameters.values()
-    return {each.name: each.default for each in known if each.default is not each.empty}
+def _hyperparameters(reference: PriorReference) -> dict[str, Any]:
+    """Those of a built-in prior, its defaults too; several numbers however they were written."""
+    known = inspect.signature(BUILT_IN[reference.prior]).parameters.values()
+    defaults = {each.name: each.default for each in known if each.default is not each.empty}
+    return {
+        name: several(name, value) if isinstance(value, str | tuple) else value
+        for name, value in (defaults | reference.prior_args).items()
+    }

@@ -8,10 +8,12 @@ import inspect
 import sys
 import weakref
 from collections.abc import Callable, Mapping
+from numbers import Real
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import numpy as np
 from torch import nn
 
 from ..config import FROM_PYTHON
@@ -76,15 +78,25 @@ def refer_to(prior: Callable) -> PriorReference:
     bound = merged(prior)
     if bound.args:
         return PriorReference(FROM_PYTHON, {}, None)
-    arguments, prior = bound.keywords, bound.func
-    plain = all(type(value) in {bool, int, float, str} for value in arguments.values())
+    prior = bound.func
     name = getattr(prior, "__name__", "")
-    if plain and BUILT_IN.get(name) is prior:
+    built_in = BUILT_IN.get(name) is prior
+    arguments = {key: _written(value, built_in) for key, value in bound.keywords.items()}
+    plain = all(type(value) in {bool, int, float, str} for value in arguments.values())
+    if plain and built_in:
         return PriorReference(name, arguments, None)
     path = _source(prior, name)
     if plain and path is not None:
         return PriorReference(f"{path}:{name}", arguments, _checksum(path.read_bytes()))
     return PriorReference(FROM_PYTHON, {}, None)
+
+
+def _written(value: Any, built_in: bool) -> Any:
+    """A hyperparameter as a run's folder holds it; a built-in prior reads several from a text."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    several = isinstance(value, tuple | list) and all(isinstance(each, Real) for each in value)
+    return ",".join(repr(float(each)) for each in value) if several and built_in else value
 
 
 def _source(prior: Callable, name: str) -> Path | None:

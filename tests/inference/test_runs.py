@@ -179,6 +179,21 @@ def test_a_model_of_another_description_is_refused(tmp_path):
             load(tmp_path, vae=vae)
 
 
+def test_several_numbers_are_compared_however_they_were_written(tmp_path):
+    def vae(scales):
+        return small_vae(partial(gallery.multi_rate, scales=scales))
+
+    trained = small_run(tmp_path, vae((0.03, 0.3)), 1).vae
+    assert torch.equal(codes(load(tmp_path)).loc, codes(trained).loc)
+    load(tmp_path, vae=vae(".03,.3"))
+    for refused in (
+        lambda: load(tmp_path, vae=vae((5.0, 7.0))),
+        lambda: small_run(tmp_path, vae((5.0, 7.0)), 2, resume=True),
+    ):
+        with pytest.raises(InputError, match=r"the run has .*0\.03, ?0\.3"):
+            refused()
+
+
 class Flat(nn.Module):
     def __init__(self):
         super().__init__()
@@ -219,6 +234,11 @@ def test_references():
     assert refer_to(nested) == ("slow", {"features": 3}, None)
     assert refer_to(partial(built_in.slow, 3)).prior == FROM_PYTHON
     assert refer_to(partial(gallery.damped, damping=0.5)) == ("damped", {"damping": 0.5}, None)
+    assert refer_to(partial(built_in.slow, temporal_scale=np.float32(0.5))).prior == "slow"
+    for scales in ((0.1, 0.3), [0.1, np.float64(0.3)], np.array([0.1, 0.3])):
+        rates = partial(gallery.multi_rate, scales=scales)
+        assert refer_to(rates) == ("multi_rate", {"scales": "0.1,0.3"}, None)
+    assert refer_to(partial(module_prior, scales=(0.1, 0.3))).prior == FROM_PYTHON
     prior, arguments, checksum = refer_to(module_prior)
     assert prior == f"{__file__}:module_prior"
     assert arguments == {}
