@@ -49,6 +49,9 @@ def persistence_penalty(
     Returns:
         Nats; about F² / 2B by chance, F the number of features and products, and at most 6 for a
         feature of unit spread.
+
+    Raises:
+        InputError: Codes of one frame, no columns, or an order below 1.
     """
     return _information(_covariance(h, columns, order)).to(h.dtype)
 
@@ -91,6 +94,10 @@ def _covariance(
     h: Float[Tensor, "videos frames features"], columns: Sequence[int], order: int
 ) -> Float[Tensor, "both both"]:
     """Of the features of any two frames, the earlier one's first."""
+    advice = "give (videos, frames, features), two frames or more"
+    require(h.ndim == 3 and h.shape[1] > 1, "h", tuple(h.shape), advice)
+    require(len(columns) > 0, "columns", columns, "give one feature or more")
+    require(isinstance(order, int) and order >= 1, "order", order, "give a whole number from 1")
     # in float64, since the spread of mixed directions is nearly singular
     codes = columns_of(h, columns).double().unbind(1)
     pairs = zip(*combinations(codes, 2), strict=True)

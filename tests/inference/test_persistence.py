@@ -105,6 +105,19 @@ def test_a_feature_that_is_constant_or_twice_there():
     assert float(found) == pytest.approx(float(once), rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("frames", "columns", "order", "told"),
+    [
+        (1, [0], 1, r"h: got \(5, 1, 2\); give \(videos, frames, features\), two frames or more"),
+        (2, [], 1, r"columns: got \[\]"),
+        (2, [0], 0, "order: got 0"),
+    ],
+)
+def test_what_can_not_be_compared_is_named(frames, columns, order, told):
+    with pytest.raises(InputError, match=told):
+        persistence_penalty(codes(5, frames, 2), columns, order)
+
+
 def test_gradient():
     h = codes(6, 3, 3).requires_grad_()
     for order in (1, 2, 3):
