@@ -1,7 +1,7 @@
 """The video VAE: a factored prior and a decoder as a Pyro model, a neural guide (eqs. 5, 12)."""
 
 from collections.abc import Mapping, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -89,7 +89,8 @@ class VideoVAE(nn.Module):
     ) -> None:
         super().__init__()
         require(callable(prior), "prior", prior, "give a Pyro model function")
-        require(num_frames > 0, "num_frames", num_frames, "give 1 or more")
+        whole = isinstance(num_frames, Integral) and num_frames > 0
+        require(whole, "num_frames", num_frames, "give a whole number of 1 or more")
         _check_beta(beta)
         require(guide in GUIDES, "guide", guide, f"choose from {', '.join(GUIDES)}")
         check_sizes(image_shape, channels, hidden, frequencies, glimpse)

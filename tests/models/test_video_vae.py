@@ -340,6 +340,7 @@ def test_wrong_clips_are_named(videos, message):
         ({"beta": 0.0}, "beta: got 0.0"),
         ({"beta": -1.0}, "beta: got -1.0"),
         ({"num_frames": 0}, "num_frames: got 0"),
+        ({"num_frames": "4"}, "num_frames: got '4'"),
         ({"prior": "factored"}, "prior: got 'factored'"),
         ({"channels": ()}, "channels"),
         ({"hidden": 0}, "hidden"),
