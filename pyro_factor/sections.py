@@ -231,6 +231,6 @@ class TrainingConfig(Section):
     log_every: int = Field(
         default=50, gt=0, description="Iterations that a row of metrics averages."
     )
-    keep: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+    keep: Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_several)] = Field(
         default=(), description="Iterations whose weights are kept: 0 10 100 1000."
     )

@@ -79,6 +79,7 @@ class Session:
         devices = [self.device] if self.device.type == "cuda" else []
         with (
             torch.random.fork_rng(devices),
+            torch.enable_grad(),
             kernels(),
             determinism(self.config.deterministic),
             pyro.settings.context(module_local_params=True),

@@ -68,7 +68,7 @@ def train(
     cuda_graph: bool = DEFAULTS.cuda_graph,
     checkpoint_every: int = DEFAULTS.checkpoint_every,
     log_every: int = DEFAULTS.log_every,
-    keep: Sequence[int] = DEFAULTS.keep,
+    keep: int | Sequence[int] = DEFAULTS.keep,
     resume: bool = False,
     progress: bool = True,
     max_minutes: float = math.inf,
@@ -127,7 +127,7 @@ def train(
         TimeUp: `max_minutes` are over; the last iteration is saved.
     """
     training = {key: value for key, value in locals().items() if key in TrainingConfig.model_fields}
-    training |= {"keep": tuple(keep), "warm_up": dict(warm_up)}
+    training |= {"warm_up": dict(warm_up) if isinstance(warm_up, Mapping) else warm_up}
     folder, config, where = Path(folder), describe(vae, data, training), choose_device(device)
     require(max_minutes > 0, "max_minutes", max_minutes, "give a positive number of minutes")
     if not resume:

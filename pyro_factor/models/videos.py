@@ -55,5 +55,6 @@ def same_place(videos: Tensor, encoder: nn.Module) -> Iterator[None]:
         given, own = (f"{each.dtype} on {each.device}" for each in (videos, weight))
         if given == own:
             raise
-        advice = f"give {own}, as the encoder's weights are"
+        move = f"vae.to({str(videos.device)!r}, {videos.dtype})"
+        advice = f"give {own}, as the encoder's weights are, or bring these there: {move}"
         raise InputError(f"videos: got {given}; {advice}") from error

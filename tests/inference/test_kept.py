@@ -53,6 +53,11 @@ def test_the_kept_weights_are_those_that_a_shorter_run_ends_with(tmp_path):
     assert_same_weights(load(tmp_path / "long"), run.vae)
 
 
+def test_one_iteration_is_kept_by_its_number(tmp_path):
+    started(tmp_path, 3, keep=2)
+    assert kept_iterations(tmp_path) == [2]
+
+
 def test_the_last_iteration_can_be_kept_too(tmp_path):
     run = started(tmp_path, 3, keep=(3, 9))
     assert kept_iterations(tmp_path) == [3]

@@ -307,15 +307,28 @@ BAD = {
     "shape": ({"data": BouncingDigits(num_frames=4)}, r"videos: got \(1, 4, 1, 64, 64\)"),
     "frames": ({"data": BouncingDigits(num_frames=5, image_size=32)}, "frames: got 5"),
     "resume": ({"resume": True}, "no run"),
+    "keep": ({"keep": 1.5}, "keep: got 1.5"),
+    "warm-up": ({"warm_up": 3}, "warm_up: got 3"),
 }
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_refused_before_anything_is_written(tmp_path, case):
     options, message = BAD[case]
     with pytest.raises(InputError, match=message):
         small_run(tmp_path / "run", small_vae(), **options)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_of_another_precision_is_told_how_to_be_brought_to_the_clips(tmp_path):
+    with pytest.raises(InputError, match=r"videos: .*vae\.to\('cpu', torch\.float32\)"):
+        small_run(tmp_path / "run", small_vae().double(), 1)
+
+
+def test_training_takes_gradients_wherever_it_is_called(tmp_path):
+    with torch.no_grad():
+        small_run(tmp_path, small_vae(), 1)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="asks for what isn't there")
