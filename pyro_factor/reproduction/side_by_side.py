@@ -3,8 +3,9 @@
 import multiprocessing as mp
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
 from typing import TypeVar
 
 import torch
@@ -36,15 +37,24 @@ def side_by_side(
     """
     context = mp.get_context("spawn")  # a process that was forked has no GPU
     with ProcessPoolExecutor(jobs, context, _share_cores, (jobs,)) as pool:
-        futures = [pool.submit(work, cell) for cell in cells]
         try:
-            for future in track(as_completed(futures), len(futures), "Cells"):
-                yield future.result()
+            yield from track(_in_turn(pool, work, cells, jobs), len(cells), "Cells")
         except BrokenProcessPool:
             advice = "one of the processes died, perhaps for want of memory; give fewer"
             raise InputError(f"jobs: got {jobs}; {advice}, what was begun goes on") from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _in_turn(
+    pool: ProcessPoolExecutor, work: Callable[[Cell], Outcome], cells: Sequence[Cell], jobs: int
+) -> Iterator[Outcome]:
+    """Begin a cell only when it can start: what waits in a pool is begun even after an error."""
+    left = iter(cells)
+    running = {pool.submit(work, cell) for cell in islice(left, jobs)}
+    while running:
+        done, running = wait(running, return_when=FIRST_COMPLETED)
+        outcomes = [future.result() for future in done]
+        running |= {pool.submit(work, cell) for cell in islice(left, len(done))}
+        yield from outcomes
 
 
 def _share_cores(jobs: int) -> None:

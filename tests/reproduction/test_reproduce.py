@@ -109,6 +109,19 @@ def test_a_process_that_dies_is_told_of():
         list(side_by_side(die, [CELL, SLOW], 2))
 
 
+def fail(cell):
+    Path(f"begun-{cell.name}").touch()
+    time.sleep(0.1)
+    raise TrainingDiverged(cell.name)
+
+
+def test_no_cell_is_begun_after_an_error():
+    with pytest.raises(TrainingDiverged):
+        list(side_by_side(fail, chosen((), [0])[:12], 2))
+    time.sleep(1)  # for what would go on
+    assert len(list(Path().glob("begun-*"))) <= 2
+
+
 @pytest.mark.parametrize(
     ("pattern", "seeds", "expected"),
     [
