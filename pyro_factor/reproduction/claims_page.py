@@ -6,9 +6,9 @@ from itertools import product
 
 from .claims import CLAIMS, Claim, Finding, Numbers, ours, papers
 from .ledger import Row
-from .paper import ACCURACY, BEYOND, Cell, Column
+from .paper import ACCURACY, BEYOND, CLASSIFIERS, Cell, Column
 from .schedules import SCHEDULES
-from .tables import CLASSIFIERS, in_tables, markdown
+from .tables import in_tables, markdown
 
 VERDICTS = {True: "yes", False: "no", None: "not yet known"}
 LEFT_ALONE = 0.95  # of what is seen in decoded clips of which no part moves

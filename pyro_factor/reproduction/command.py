@@ -52,7 +52,8 @@ class Reproduce:
         elif self.merge:
             for path in self.merge:
                 require(path.is_file(), "merge", str(path), "no such file; name a ledger")
-            added = sum(book.add(Ledger(path).rows()) for path in self.merge)
+            # all are read before one is added: none is if one is damaged
+            added = book.add([row for path in self.merge for row in Ledger(path).rows()])
             print(f"{added} rows added to {self.ledger}; see {write_tables(book)}")
         else:
             rows = reproduce(

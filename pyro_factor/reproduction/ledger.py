@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..files import atomic, locked
-from .paper import Cell
+from .paper import ACCURACY, CLASSIFIERS, D_SCORE, Cell
 
 VERSION = 1
 PATIENCE = 60.0  # seconds for another writer to end
@@ -30,6 +30,9 @@ class Row:
         finished: When, in UTC.
         seconds: Of training.
         scores: As in the run's scores.json, and under "decoded" as in its decoded.json.
+
+    Raises:
+        InputError: The scores lack what the tables show.
     """
 
     schedule: str
@@ -42,6 +45,13 @@ class Row:
     finished: str
     seconds: float
     scores: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        for name, title in CLASSIFIERS.items():
+            judged = self.scores.get(name) or {}
+            shown = (judged.get("accuracies") or {}).get(D_SCORE), judged.get(ACCURACY)
+            if not all(isinstance(value, int | float) for value in shown):
+                raise InputError(f"scores: {self.cell.name} has no accuracies by the {title}")
 
     @property
     def key(self) -> tuple[str, str]:

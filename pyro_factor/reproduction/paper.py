@@ -6,6 +6,7 @@ from itertools import product
 PRIORS = {"factored": "Factored", "slow": "Slow", "independent": "VAE"}
 BETAS = (4, 1, 2)  # in the order of what the paper's claims rest on
 D_SCORE, ACCURACY = "d_score", "transfer"
+CLASSIFIERS = {"linear": "linear SVM", "rbf": "RBF SVM"}
 VARIANCE = 0.01  # σs² = σt², the only value that the paper tried
 
 

@@ -7,10 +7,9 @@ import numpy as np
 
 from ..evaluation.intervals import mean
 from .ledger import Row
-from .paper import BETAS, COLUMNS, D_SCORE, NUMBERS, PRIORS, Column
+from .paper import BETAS, CLASSIFIERS, COLUMNS, D_SCORE, NUMBERS, PRIORS, Column
 from .schedules import SCHEDULES
 
-CLASSIFIERS = {"linear": "linear SVM", "rbf": "RBF SVM"}
 HEAD = """# The paper's tables, reproduced
 
 Rendered from `ledger.jsonl` by `pyro-factor reproduce`; don't edit. Each of our numbers is the mean

@@ -1,5 +1,5 @@
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from multiprocessing import get_context
 
 import pytest
@@ -101,12 +101,20 @@ def test_a_last_row_without_a_line_end_counts(ledger):
     assert [r.cell for r in ledger.rows()] == CELLS[:2]
 
 
+def line(scores):
+    """A row whose scores are others in part."""
+    record = asdict(row(CELLS[1]))
+    return json.dumps(record | {"version": 1, "scores": record["scores"] | scores})
+
+
 DAMAGE = {
     "nonsense": ("nonsense", "line 2 is not a row"),
     "number": ("5", "line 2 is not a row"),
     "newer": ('{"version": 9}', "version 9"),
     "without version": ("{}", "version"),
     "other keys": ('{"version": 1, "a": 2}', "its keys are others"),
+    "no accuracies": (line({"linear": None}), "line 2 .* no accuracies by the linear SVM"),
+    "half the scores": (line({"rbf": {"transfer": 0.5}}), "no accuracies by the RBF SVM"),
 }
 
 

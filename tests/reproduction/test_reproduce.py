@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from bare import run_bare
+from example_rows import row as some_row
 from safetensors.torch import load_file, save
 
 from pyro_factor import cli, load
@@ -208,6 +209,14 @@ def test_ledgers_merge(tmp_path, capsys):
         assert run("--merge", "elsewhere/ledger.jsonl") == 0
         assert f"{added} rows added" in capsys.readouterr().out
     assert [row.cell for row in Ledger(LEDGER).rows()] == [SLOW]
+
+
+def test_nothing_of_a_merge_is_added_if_a_ledger_is_damaged(capsys):
+    Ledger(Path("good.jsonl")).add([some_row(CELL)])
+    Path("broken.jsonl").write_text("nonsense\n")
+    assert run("--merge", "good.jsonl", "broken.jsonl") == 2
+    assert "broken.jsonl: line 1 is not a row" in capsys.readouterr().err
+    assert not LEDGER.exists()
 
 
 BAD = {
