@@ -13,6 +13,7 @@ from ..errors import InUse, TimeUp, TrainingDiverged
 from ..evaluation import evaluate
 from ..evaluation.decoded import measure_decoded
 from ..evaluation.figures import figures
+from ..files import locked
 from ..inference.hardware import choose_device, choose_precision, name_precision
 from ..inference.runs import Run, build_data, checkpoint_path
 from ..inference.training import train_described
@@ -21,6 +22,8 @@ from .pages import can_draw, write_tables
 from .paper import Cell
 from .provenance import commit, describe_device, source, versions
 from .schedules import NUM_FRAMES, SCHEDULES
+
+CELL = ".cell"  # folder of the lock on all that is done for a cell
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Work:
 
         Returns:
             The row; what is to be said of a training that diverged; None if another process is at
-            the cell.
+            the cell, or has added its row.
 
         Raises:
             TimeUp: The time is over.
@@ -60,17 +63,28 @@ class Work:
             raise TimeUp(f"The time is up before {cell.name}; call again to go on.")
         print(f"{self.schedule}: {cell.name}", file=sys.stderr)
         try:
-            run, row = self._row(cell, minutes)
+            # the training's own lock ends before the scores
+            with locked(run_folder(self.runs, self.schedule, cell) / CELL):
+                done = self._added(cell, minutes)
         except InUse as error:
             print(f"Left out: {error}", file=sys.stderr)
             return None
         except TrainingDiverged as error:
             return f"{cell.name}: {error}"
-        self.ledger.add([row])  # before anything else can fail
+        if done is None:
+            return None
+        run, row = done
         write_tables(self.ledger)
         if SCHEDULES[self.schedule].in_tables and can_draw():
             figures(run)
         return row
+
+    def _added(self, cell: Cell, minutes: float) -> tuple[Run, Row] | None:
+        """Make the row and add it, before anything else can fail, unless another process has."""
+        if (self.schedule, cell.name) in {row.key for row in self.ledger.rows()}:
+            return None
+        run, row = self._row(cell, minutes)
+        return (run, row) if self.ledger.add([row]) else None
 
     def _row(self, cell: Cell, minutes: float) -> tuple[Run, Row]:
         plan, show, root = SCHEDULES[self.schedule], self.progress, self.roots[cell.dataset]

@@ -189,6 +189,18 @@ def test_a_cell_that_another_process_trains_is_left_to_it(capsys):
     assert "another process" in capsys.readouterr().err
 
 
+def test_cells_that_another_process_scores_or_has_added_are_left_to_it(monkeypatch):
+    def meanwhile(run, **options):
+        monkeypatch.setattr(work, "evaluate", evaluate)
+        others.extend(reproduce("smoke", [CELL.name, SLOW.name], progress=False))
+        return evaluate(run, **options)
+
+    others, evaluate = [], work.evaluate
+    monkeypatch.setattr(work, "evaluate", meanwhile)
+    rows = reproduce("smoke", [CELL.name, SLOW.name], progress=False)
+    assert [[row.cell for row in each] for each in (rows, others)] == [[CELL], [SLOW]]
+
+
 def test_the_cells_after_one_that_diverges_are_done(monkeypatch):
     update = Trainer.update
 
