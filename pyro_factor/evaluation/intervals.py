@@ -1,6 +1,7 @@
 """Estimates with 95% intervals."""
 
 from collections.abc import Callable
+from math import isnan, nan
 from typing import NamedTuple
 
 import numpy as np
@@ -10,14 +11,23 @@ LEVEL = 0.95
 
 
 class Estimate(NamedTuple):
-    """A number, and the interval that covers the true one with probability 0.95."""
+    """A number, and the interval that covers the true one with probability 0.95.
+
+    The ends are NaN where there is no interval.
+    """
 
     value: float
     low: float
     high: float
 
     def __format__(self, spec: str) -> str:
-        return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+        ends = "" if isnan(self.high) else f" [{self.low:{spec}}, {self.high:{spec}}]"
+        return f"{self.value:{spec}}{ends}"
+
+
+def bare(value: float) -> Estimate:
+    """A number without an interval."""
+    return Estimate(value, nan, nan)
 
 
 def mean(samples: Float[np.ndarray, "draws"]) -> Estimate:
@@ -35,10 +45,13 @@ def positive(value: float, influence: Float[np.ndarray, "draws"]) -> Estimate:
         influence: What each draw adds to its logarithm, times their number.
 
     Returns:
-        By the delta method: value · exp(± t · standard error of the influence's mean).
+        By the delta method: value · exp(± t · standard error of the influence's mean); without an
+        interval for two draws or one.
     """
     if value <= 0:
         return Estimate(value, value, value)
+    if len(influence) < 3:  # two are equally far from their mean: their variance seems exact
+        return bare(value)
     factor = np.exp(student_quantile(len(influence)) * _standard_error(influence))
     return Estimate(value, float(value / factor), float(value * factor))
 
@@ -51,7 +64,7 @@ def independent_ratio(a: Estimate, b: Estimate) -> Estimate:
 
 
 def _standard_error(samples: Float[np.ndarray, "draws"]) -> float:
-    return float(samples.std(ddof=1) / np.sqrt(len(samples))) if len(samples) > 1 else 0.0
+    return float(samples.std(ddof=1) / np.sqrt(len(samples))) if len(samples) > 1 else nan
 
 
 def student_quantile(draws: int) -> float:

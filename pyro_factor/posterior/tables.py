@@ -1,6 +1,7 @@
 """What the guide believes and how wrong it is, as tables; `report` draws it."""
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,7 +56,8 @@ def _difference(each: Sequence[Importance], own: Sequence[Importance], size: int
     if above.value == 0:
         return f"{values.mean():.1f}"
     half = above.high - above.value
-    return f"{values.mean():.1f} ({above.value:+.1f} ± {half:.1f})"
+    around = "" if isnan(half) else f" ± {half:.1f}"  # of one clip there is none
+    return f"{values.mean():.1f} ({above.value:+.1f}{around})"
 
 
 def calibration_table(calibration: Calibration) -> "rich.table.Table":

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ..evaluation.intervals import Estimate, independent_ratio, mean, positive
+from ..evaluation.intervals import Estimate, bare, independent_ratio, mean, positive
 
 Gradients = Float[np.ndarray, "draws clips _"]
 
@@ -62,7 +62,7 @@ def clip_variance(x: Gradients) -> Estimate:
     rest = latent_variance(x).value / draws if draws > 1 else 0.0
     distances = np.square(means - means.mean(0)).sum(-1) * clips / (clips - 1) - rest
     value = float(distances.mean())
-    return positive(value, distances / value) if value > 0 else Estimate(value, value, value)
+    return positive(value, distances / value) if value > 0 else bare(value)
 
 
 def signal(x: Gradients) -> Estimate:
@@ -73,7 +73,7 @@ def signal(x: Gradients) -> Estimate:
     share = latent_variance(x).value / (draws * clips) if draws > 1 else 0.0
     value = float(np.square(centre).sum()) - share
     if value <= 0:
-        return Estimate(0.0, 0.0, 0.0)
+        return bare(0.0)
     # d ‖m‖² = 2 m · dm
     return positive(value, 2 * (batch - centre) @ centre / value)
 
@@ -81,9 +81,10 @@ def signal(x: Gradients) -> Estimate:
 def signal_to_noise(x: Gradients) -> Estimate:
     """The norm of the expected gradient over the standard deviation of one clip's over draws."""
     value, variance = signal(x), latent_variance(x)
-    if value.value == 0 or variance.value == 0:
-        found = 0.0 if value.value == 0 else np.inf
-        return Estimate(found, found, found)
+    if value.value == 0:
+        return bare(0.0)
+    if variance.value == 0:
+        return Estimate(np.inf, np.inf, np.inf)
     return Estimate(*(float(np.sqrt(end)) for end in independent_ratio(value, variance.estimate)))
 
 

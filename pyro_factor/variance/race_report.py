@@ -83,7 +83,7 @@ def _number(value: float | None) -> float:
 
 def _text(estimate: Estimate, spec: str) -> str:
     half = estimate.high - estimate.value
-    return f"{estimate.value:{spec}}" + (f"\n± {float(f'{half:.2g}'):g}" if half else "")
+    return f"{estimate.value:{spec}}" + (f"\n± {float(f'{half:.2g}'):g}" if half > 0 else "")
 
 
 def race_figure(standings: Sequence[Standing], path: Path) -> Path:

@@ -16,6 +16,8 @@ from ..files import atomic
 class Row:
     """The noise of one estimator in one part of the ELBO, for one group of parameters.
 
+    Two draws or clips tell of no interval: its ends are NaN.
+
     Args:
         study: "training", or the quantity that a sweep varies.
         point: The iteration, or the quantity's value.

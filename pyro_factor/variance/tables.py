@@ -145,9 +145,9 @@ def _sweeps(rows: Sequence[Row]) -> "rich.table.Table":
 
 
 def interval(estimate: Estimate, sign: str = "") -> str:
-    """A number, and its interval in the line below."""
-    low, high = (_number(end, sign) for end in (estimate.low, estimate.high))
-    return f"{_number(estimate.value, sign)}\n[{low}, {high}]"
+    """A number, and its interval, if it has one, in the line below."""
+    value, low, high = (_number(each, sign) for each in estimate)
+    return value if isnan(estimate.high) else f"{value}\n[{low}, {high}]"
 
 
 def _number(value: float, sign: str = "") -> str:

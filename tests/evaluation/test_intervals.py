@@ -63,9 +63,11 @@ def test_the_interval_of_a_positive_number_is_symmetric_for_its_logarithm(random
     )
 
 
-def test_one_draw_has_no_interval():
-    assert mean(np.array([2.5])) == (2.5, 2.5, 2.5)
-    assert positive(2.5, np.array([1.0])) == (2.5, 2.5, 2.5)
+def test_where_nothing_is_known_of_the_error_there_is_no_interval():
+    pair = latent_variance(np.array([[[1.0]], [[4.0]]])).estimate
+    for found in (mean(np.array([4.5])), positive(4.5, np.array([1.0])), pair):
+        assert found == pytest.approx((4.5, np.nan, np.nan), nan_ok=True)
+        assert f"{found:.2f}" == "4.50"
 
 
 def test_draws_without_variance_have_an_interval_of_no_width():

@@ -19,6 +19,7 @@ from pyro_factor.variance.frozen import hold_statistics
 from pyro_factor.variance.laboratory import Laboratory
 from pyro_factor.variance.measure import measure
 from pyro_factor.variance.sampling import sample_terms
+from pyro_factor.variance.tables import interval
 
 X, A, S = 1.3, 0.7, 0.5  # x ~ N(A z, S²)
 LOC, SCALE = 0.4, 0.6  # q(z) = N(LOC, SCALE²)
@@ -230,7 +231,8 @@ def test_the_signal_is_the_mean_gradients_square():
     assert abs(covered / repeats - 0.95) < 5 * math.sqrt(0.95 * 0.05 / repeats) + 0.02
     # a norm of 1 over a standard deviation of 10
     assert noise.signal_to_noise(x).value == pytest.approx(0.1, abs=0.04)
-    assert noise.signal_to_noise(x - x.mean((0, 1))).value == 0
+    none = noise.signal_to_noise(x - x.mean((0, 1)))
+    assert none == pytest.approx((0, np.nan, np.nan), nan_ok=True)
     assert noise.signal_to_noise(0 * x + 1).value == np.inf
 
 
@@ -254,6 +256,14 @@ def test_an_unbiased_gradient_has_a_bias_of_about_one():
     assert noise.gradient_bias(x, 0 * x) == pytest.approx(1, abs=0.2)
     assert noise.gradient_bias(x + 0.5, 0 * x) > 10
     assert noise.gradient_bias(0 * x, 0 * x) == 0
+
+
+def test_two_draws_or_two_clips_have_no_interval():
+    x = np.random.default_rng(0).standard_normal((2, 2, 5))
+    variance = noise.latent_variance(x)
+    for found in (variance.estimate, noise.ratio(variance, variance), noise.clip_variance(x)):
+        assert interval(found) == interval(found).partition("\n")[0]
+        assert np.isnan([found.low, found.high]).all()
 
 
 def test_a_seed_fixes_all_draws():
