@@ -36,6 +36,7 @@ CAPTIONS = {
     "training": "The ELBO and its terms in training",
     "scores": "Accuracies of each part of the features on each label",
 }
+ELBO = "ELBO"
 IMAGES = {".png": "image/png", ".gif": "image/gif"}
 
 
@@ -125,7 +126,7 @@ MEASURES: dict[str, tuple[Callable[[Scores], float | None], int]] = {
     "D, RBF": (_judged("rbf", lambda one: one.accuracies.d_score), 2),
     "static transfer": (_judged("linear", lambda one: one.transfer), 3),
     "temporal → temporal": (_judged("linear", lambda one: one.accuracies.temporal_temporal), 3),
-    "ELBO": (lambda scores: scores.elbo, 1),
+    ELBO: (lambda scores: scores.elbo, 1),
 }
 
 
@@ -134,7 +135,7 @@ def _marked(name: str, records: Sequence[Record]) -> list[str]:
     values = [read(record.scores) if record.scores else None for record in records]
     known = [value for value in values if value is not None]
     # nats of a frame aren't held against those of a clip, nor clips of some kind against others'
-    asked = {_asked(record.config, record.scores) for record in records if record.scores}
+    asked = {_asked(record.config, record.scores, name) for record in records if record.scores}
     stars = {max(known)} if len(known) > 1 and len(asked) == 1 else set()
     return [
         "" if value is None else f"{value:.{digits}f}{' ★' if value in stars else ''}"
@@ -142,10 +143,12 @@ def _marked(name: str, records: Sequence[Record]) -> list[str]:
     ]
 
 
-def _asked(config: Config, scores: Scores) -> tuple[str, ...]:
-    """What scores are of: runs of which these differ can't be held against each other."""
-    data = config.data.model_dump(include={"source", "root"})
-    return (*map(str, data.values()), str(scores.other_data), scores.task, str(scores.num_frames))
+def _asked(config: Config, scores: Scores, measure: str) -> str:
+    """What a measure is of: runs of which this differs can't be held against each other."""
+    data = config.data.model_dump(exclude={"split", "num_frames"})
+    density = {"pixels", "pixel_scale"} if measure == ELBO else set()
+    pixels = config.model.model_dump(include=density)
+    return str((data, pixels, scores.other_data, scores.task, scores.num_frames))
 
 
 def _described(record: Record) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from small_runs import SIZE, command, small_data, small_run, small_vae
 from pyro_factor.errors import InputError
 from pyro_factor.evaluation import evaluate, figures
 from pyro_factor.evaluation.decoded import measure_decoded
-from pyro_factor.evaluation.report import write_report
+from pyro_factor.evaluation.report import MEASURES, write_report
 from pyro_factor.evaluation.report_figures import curves_figure
 from pyro_factor.evaluation.results import scores_path
 from pyro_factor.evaluation.tables import score_listings
@@ -106,6 +106,15 @@ def changed(folder, copy, **scores):
     return copy
 
 
+def described(folder, copy, section, **fields):
+    """A copy whose configuration is another in a part."""
+    shutil.copytree(folder, copy)
+    path = copy / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(config | {section: config[section] | fields}))
+    return copy
+
+
 def test_scores_of_an_earlier_iteration_are_said_to_be(folder, tmp_path):
     def words(iteration):
         copy = changed(folder, tmp_path / str(iteration), iteration=iteration)
@@ -137,6 +146,20 @@ def test_scores_of_other_clips_or_tasks_are_not_compared(folder, tmp_path, chang
     other = changed(folder, tmp_path / "other", **change)
     page = Page(write_report([folder, other], tmp_path / "page.html").read_text())
     assert not any(word.endswith("★") for word in page.words)
+
+
+@pytest.mark.parametrize("change", [{"image_size": 128}, {"step": 0.2}, {"root": "elsewhere"}])
+def test_scores_of_other_data_are_not_compared(folder, tmp_path, change):
+    other = described(folder, tmp_path / "other", "data", **change)
+    page = Page(write_report([folder, other], tmp_path / "page.html").read_text())
+    assert not any(word.endswith("★") for word in page.words)
+
+
+def test_the_elbo_under_another_density_is_not_compared(folder, tmp_path):
+    other = described(folder, tmp_path / "other", "model", pixels="gaussian")
+    page = Page(write_report([folder, other], tmp_path / "page.html").read_text())
+    stars = [word for word in page.words if word.endswith("★")]
+    assert len(stars) == 2 * (len(MEASURES) - 1)
 
 
 def test_the_command_names_the_page(folder, capsys, tmp_path):
@@ -180,9 +203,5 @@ def test_the_page_says_of_what_the_elbo_is(folder, tmp_path):
 
 
 def test_a_page_tells_nobody_where_the_data_lie(folder, tmp_path):
-    moved = tmp_path / "moved"
-    shutil.copytree(folder, moved)
-    described = json.loads((moved / "config.json").read_text())
-    described["data"]["root"] = "/home/somebody/digits"
-    (moved / "config.json").write_text(json.dumps(described))
+    moved = described(folder, tmp_path / "moved", "data", root="/home/somebody/digits")
     assert "somebody" not in write_report([moved]).read_text(encoding="utf-8")
