@@ -117,9 +117,13 @@ def bench(
         What is in the file then.
 
     Raises:
-        InputError: A pattern that fits none; a file that holds something else.
+        InputError: A pattern that fits none; a file that holds something else, or is no JSON.
+        StorageError: The file can't be written; nothing is measured then.
     """
+    advice = "give a name that ends with .json; a figure of the same name lies beside it"
+    require(output.suffix == ".json", "output", str(output), advice)
     wanted, results = chosen(only), read_results(output)
+    write_results(results, output)  # what can't be is noticed before minutes of measuring
     for name in wanted:
         with tracking(progress) as track, torch.random.fork_rng():
             results = merge(results, [_run(name, sizes, track, command)], list(BENCHMARKS))

@@ -14,7 +14,7 @@ from pyro_factor.bench.sharing import sharing
 from pyro_factor.bench.sizes import QUICK
 from pyro_factor.bench.suite import BENCHMARKS, bench
 from pyro_factor.bench.tables import describe, render
-from pyro_factor.errors import InputError
+from pyro_factor.errors import InputError, StorageError
 from pyro_factor.evaluation.intervals import Estimate
 from pyro_factor.track import untracked
 
@@ -80,12 +80,18 @@ def test_the_list_names_every_benchmark(capsys):
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(BENCHMARKS)
 
 
-def test_bad_input_is_refused_before_anything_is_measured(tmp_path, capsys):
+def test_bad_input_is_refused_before_anything_is_measured(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("pyro_factor.bench.suite._run", pytest.fail)
     assert command("bench", "--only", "nothing") == 2
     assert "only: got 'nothing'; choose from step, " in capsys.readouterr().err
     assert command("bench", "--quick", "--only", "clips", "--page", "none.md") == 2
     assert "page: got 'none.md'" in capsys.readouterr().err
+    assert command("bench", "--quick", "--only", "clips", "--output", "name.png") == 2
+    assert "output: got 'name.png'; give a name that ends with .json" in capsys.readouterr().err
     assert not Path("runs").exists()
+    Path("file").touch()
+    with pytest.raises(StorageError, match="a part of the path is a file"):
+        bench(["clips"], sizes=QUICK, output=Path("file/name.json"), progress=False)
     (tmp_path / "damaged.json").write_text('{"version": 2}')
     with pytest.raises(InputError, match=r"damaged\.json: not the benchmarks' file"):
         read_results(tmp_path / "damaged.json")
