@@ -50,7 +50,6 @@ class Session:
         self.fingerprint, self.max_seconds = fingerprint(config), max_seconds
         start = checkpoint or Checkpoint(self.fingerprint, 0, 0.0, {})
         self.saved, self.seconds_before = start.iteration, start.seconds
-        self.began = time.monotonic()
         with pyro.settings.context(module_local_params=True):
             self.trainer = Trainer(vae, data, self.config, self.device)
         # an infinity that a buffer holds from the start is meant, as in an attention's mask
@@ -61,6 +60,7 @@ class Session:
         if checkpoint is not None:  # before a longer run drops the unfinished row of a shorter one
             write_config(config_path(folder), config)
         self.metrics = Metrics(metrics_path(folder), self.config.log_every, self.saved, pending)
+        self.began = time.monotonic()  # without what a process's first trainer has to import
         self._keep()
         if checkpoint is None:
             self.save()  # before the configuration, which makes the folder a run

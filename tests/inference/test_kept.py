@@ -2,12 +2,13 @@
 
 import json
 import shutil
+import time
 
 import pytest
 import torch
 from small_runs import SMALL, command, small_run, small_vae
 
-from pyro_factor.checkpoint import weights
+from pyro_factor.checkpoint import read_checkpoint, weights
 from pyro_factor.config import fingerprint, read_config
 from pyro_factor.errors import InputError, TrainingInterrupted
 from pyro_factor.inference import load, load_run, session
@@ -56,6 +57,18 @@ def test_the_kept_weights_are_those_that_a_shorter_run_ends_with(tmp_path):
 def test_one_iteration_is_kept_by_its_number(tmp_path):
     started(tmp_path, 3, keep=2)
     assert kept_iterations(tmp_path) == [2]
+
+
+def test_what_it_takes_to_begin_is_not_counted_as_training(tmp_path, monkeypatch):
+    make = Trainer.__init__
+
+    def slowly(self, *args):
+        time.sleep(2)
+        make(self, *args)
+
+    monkeypatch.setattr(Trainer, "__init__", slowly)
+    started(tmp_path, 1, keep=(0,))
+    assert read_checkpoint(kept_path(tmp_path, 0)).seconds < 1
 
 
 def test_the_last_iteration_can_be_kept_too(tmp_path):
