@@ -242,7 +242,7 @@ COMMAND_LINE = {
         "estimators: got 'nonsense:2'; choose from analytic, ..., with a number of particles",
     ),
     "one point to race": ("race --estimators sobol", "particles: got 1; sobol draws need 2"),
-    "seed to race": ("race --seeds 0 -1", "seeds: got (0, -1); give one or more, from 0"),
+    "seed to race": ("race --seeds 0 -1", "seeds: got -1; give 0 or more, below 2**64"),
     "point to race to": ("race --points -1", "points: got (-1,); give 0 or more"),
     "no clips to race on": ("race --clips 0", "clips: got 0; give 20 or more"),
     "no time to race": ("race --max-minutes 0", "--max-minutes: got 0.0; ...positive"),

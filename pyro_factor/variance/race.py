@@ -11,7 +11,7 @@ from typing import Any
 
 from ..checkpoint import read_checkpoint
 from ..config import Config, make_config
-from ..errors import InputError, InUse, TimeUp, TrainingDiverged, require
+from ..errors import InputError, InUse, TimeUp, TrainingDiverged, check_seed, require
 from ..evaluation import evaluate
 from ..files import atomic, locked
 from ..inference.hardware import choose_device
@@ -88,7 +88,9 @@ def race(
     """
     folder, runners = Path(folder), [contestant(name) for name in contestants]
     require(len(runners) > 0, "estimators", tuple(contestants), "name one or more")
-    require(len(seeds) > 0 and min(seeds) >= 0, "seeds", tuple(seeds), "give one or more, from 0")
+    require(len(seeds) > 0, "seeds", tuple(seeds), "give one or more")
+    for seed in seeds:
+        check_seed(seed, "seeds")
     require(all(p >= 0 for p in points), "points", tuple(points), "give 0 or more")
     require(clips >= 20, "clips", clips, "give 20 or more, so that they show several labels")
     require(max_minutes > 0, "max_minutes", max_minutes, "give a positive number of minutes")

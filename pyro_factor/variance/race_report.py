@@ -82,6 +82,8 @@ def _number(value: float | None) -> float:
 
 
 def _text(estimate: Estimate, spec: str) -> str:
+    if np.isnan(estimate.value):
+        return ""  # the clips have no labels
     half = estimate.high - estimate.value
     return f"{estimate.value:{spec}}" + (f"\n± {float(f'{half:.2g}'):g}" if half > 0 else "")
 

@@ -255,8 +255,9 @@ BAD = {
     "half a particle": ({"names": ("trace:1.5",)}, "estimators: got 'trace:1.5'; choose from"),
     "unknown with particles": ({"names": ("exact:2",)}, "estimators: got 'exact:2'; choose from"),
     "odd pairs": ({"names": ("antithetic:3",)}, "particles: got 3; antithetic draws need an even"),
-    "no seeds": ({"seeds": ()}, "seeds: got (); give one or more, from 0"),
-    "seed": ({"seeds": (0, -1)}, "seeds: got (0, -1); give one or more, from 0"),
+    "no seeds": ({"seeds": ()}, "seeds: got (); give one or more"),
+    "seed": ({"seeds": (0, -1)}, "seeds: got -1; give 0 or more, below 2**64"),
+    "large seed": ({"seeds": (0, 2**64)}, f"seeds: got {2**64}; give 0 or more, below 2**64"),
     "point": ({"points": (0, -1)}, "points: got (0, -1); give 0 or more"),
     "clips": ({"clips": 0}, "clips: got 0; give 20 or more"),
     "time": ({"max_minutes": 0.0}, "max_minutes: got 0.0; give a positive number of minutes"),
@@ -353,6 +354,11 @@ def test_one_seed_has_no_interval():
     assert "-2991.2" in text
     assert "-20.2" in text
     assert "±" not in text
+
+
+def test_clips_without_labels_have_no_d_score():
+    text = rendered([replace(s, d_score=None, d_score_rbf=None) for s in MADE])
+    assert cells(text)["trace:16"][3:5] == ["", ""]
 
 
 def test_wide_intervals_are_readable():
