@@ -66,6 +66,7 @@ def test_chairs_are_trained_on_scored_and_drawn(tmp_path):
     measure_decoded(judged, [0, 1], clips=4, iterations=2, progress=False)
     assert Path("run/decoded-of-meshes.json").exists()
     assert kept_scores_path(Path("run"), "test", None, "meshes").name == "kept-of-meshes.json"
+    assert kept_scores_path(Path("run"), data_root=".").name == f"kept-of-{tmp_path.name}.json"
     assert [path.read_bytes() for path in written] == before
     assert command("report", "run") == 0
 

@@ -172,7 +172,7 @@ def other_data(run: Run) -> str | None:
 def foreign(config: Config, root: str | Path | None) -> str | None:
     """The same, by the run's description and where its data are taken from."""
     generated = config.data.source == "chairs" and config.data.root is None
-    return Path(root).name if generated and root is not None else None
+    return Path(root).absolute().name if generated and root is not None else None
 
 
 def own_split(vae: VideoVAE) -> Split | None:
