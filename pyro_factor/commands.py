@@ -182,9 +182,13 @@ def score(run: "Run", **options: Any) -> "Scores":
     from rich.console import Console
 
     from .evaluation import evaluate, score_tables
+    from .evaluation.evaluate import scores_file
 
-    scores = evaluate(run, **options)
-    Console().print(score_tables(scores))
+    scores = evaluate(run, write=False, **options)
+    try:
+        Console().print(score_tables(scores))
+    finally:  # neither a closed pipe nor a full disk loses both
+        scores.write(scores_file(run, scores.data_split, scores.num_frames))
     return scores
 
 

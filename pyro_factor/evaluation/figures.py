@@ -20,6 +20,7 @@ from .label_map import labels_figure
 from .pictures import examples_figure, reconstruction_figure, swap_figure
 from .plots import codes_figure, scores_figure, training_figure
 from .results import Scores, find_scores
+from .scores import MAX_SEARCHED_FEATURES
 from .style import save
 
 if TYPE_CHECKING:
@@ -181,7 +182,10 @@ def _training(run: Run, seed: int) -> "matplotlib.figure.Figure":
 def _scores_heat_maps(run: Run, seed: int) -> "matplotlib.figure.Figure":
     scores = _scores(run)
     if not scores.judged:
-        raise LeftOut("they have no accuracies: both labels are needed, of two classes or more")
+        raise LeftOut(
+            "they have no accuracies: both labels are needed, of two classes or more, and, without "
+            f"factors hs and ht, 2 to {MAX_SEARCHED_FEATURES} features"
+        )
     return scores_figure(scores)
 
 

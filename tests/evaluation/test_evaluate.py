@@ -12,8 +12,9 @@ import pytest
 import torch
 from rich.console import Console
 
+from pyro_factor.commands import score
 from pyro_factor.data import BouncingDigits
-from pyro_factor.errors import InputError
+from pyro_factor.errors import InputError, StorageError
 from pyro_factor.evaluation import Scores, Split, evaluate, figures, score_tables, scores_path
 from pyro_factor.evaluation.gather import STREAMS, batches, evaluating, gather, stream
 from pyro_factor.evaluation.tables import score_listings
@@ -189,10 +190,19 @@ def test_the_elbo_is_scored_where_the_classifiers_can_t_work(make_run, case, cap
     assert scores.split == (None if prior is priors.slow else Split([0, 1], [2, 3]))
     said = []
     figures(run, say=said.append)
-    assert any(line.startswith("scores: they have no accuracies") for line in said)
+    (told,) = (line for line in said if line.startswith("scores: they have no accuracies"))
+    assert told.endswith("2 to 12 features")
     console = Console(width=80, file=StringIO())
     console.print(score_tables(scores))
     assert f"{scores.elbo:.2f}" in console.file.getvalue()
+
+
+def test_scores_that_cannot_be_written_are_shown(run, capsys):
+    blocked = replace(run, folder=run.folder / "other")
+    scores_path(blocked.folder).mkdir(parents=True)
+    with pytest.raises(StorageError, match="it is a folder"):
+        score(blocked, clips=150, progress=False)
+    assert "ELBO" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kind", ["run", "baseline"])
