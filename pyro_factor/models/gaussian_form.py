@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pyro.distributions as dist
 import torch
@@ -73,6 +74,12 @@ class GaussianForm:
         """The covariance of the entries of h, (N·D, N·D), frame-major."""
         return torch.cholesky_inverse(torch.linalg.cholesky(self.precision))
 
+    @cached_property
+    @torch.inference_mode(False)  # as in `loc`
+    def scale_tril(self) -> Float[Tensor, "entries entries"]:
+        """The covariance's Cholesky factor, (N·D, N·D), frame-major."""
+        return torch.linalg.cholesky(self.covariance)
+
     @property
     def learned(self) -> bool:
         """Whether the form depends on parameters, so that it changes as they train."""
@@ -134,17 +141,32 @@ class GaussianForm:
 
     def distribution(self, like: Tensor) -> TorchDistributionMixin:
         """Return p(h) as a distribution over (N, D), in the dtype and on the device of `like`."""
-        scale_tril = torch.linalg.cholesky(self.covariance).to(like)
-        normal = dist.MultivariateNormal(self.loc.flatten().to(like), scale_tril=scale_tril)
-        shape = ReshapeTransform(self.loc.flatten().shape, self.loc.shape)
+        loc, scale_tril = (self._on(like.device, name).to(like) for name in ("loc", "scale_tril"))
+        normal = dist.MultivariateNormal(loc.flatten(), scale_tril=scale_tril)
+        shape = ReshapeTransform(loc.flatten().shape, loc.shape)
         return dist.TransformedDistribution(normal, [shape])
 
     def to(self, device: torch.device) -> "GaussianForm":
         """The same on another device."""
         if device == self.linear.device:
             return self
-        parts = (self.constant, self.linear, self.structure, self.coupling)
-        return GaussianForm(*(part.to(device) for part in parts))  # type: ignore[arg-type]
+        names = ("constant", "linear", "structure", "coupling")
+        return GaussianForm(**{name: self._on(device, name) for name in names})
+
+    def _on(self, device: torch.device, name: str) -> Any:
+        """A part on a device; it is copied there once, or each time it may have been learned."""
+        part = getattr(self, name)
+        if self.learned or device == self.linear.device:
+            return part.to(device)
+        if (name, device) not in self._copies:
+            with torch.inference_mode(False):  # as in `loc`
+                self._copies[name, device] = part.to(device)
+        return self._copies[name, device]
+
+    @cached_property
+    def _copies(self) -> dict[tuple[str, torch.device], Any]:
+        """Parts by name and device: a copy from the CPU waits for all that a GPU has yet to do."""
+        return {}
 
 
 def gaussian_form(prior: Prior, num_frames: int) -> GaussianForm:
@@ -255,7 +277,7 @@ def _dense(
     constant = -0.5 * len(loc) * math.log(2 * math.pi) - factor.diagonal().log().sum()
     constant = constant - 0.5 * loc @ linear
     structure = Dense(precision.reshape(*shape, *shape))
-    return GaussianForm(constant, linear.reshape(shape), structure, torch.zeros(0, *shape))
+    return GaussianForm(constant, linear.reshape(shape), structure, linear.new_zeros(0, *shape))
 
 
 def _check_rank(joint: Joint, matrix: Tensor, covariance: Tensor) -> None:

@@ -74,6 +74,7 @@ class Layout:
         merged = {stem for stem, held in stems.items() if all(h == held[0] for h in held)}
         return {(_stem(n) if _stem(n) in merged else n): held for n, held in columns.items()}
 
+    @cached_property
     def single_site(self) -> "Layout":
         """The layout of a pair whose only latent site is `h`, distributed as the form itself."""
         shape = torch.Size((self.num_frames, self.num_features))

@@ -49,7 +49,7 @@ class PriorReader:
         if num_frames not in self._layouts:
             self._layouts[num_frames] = read_layout(self.prior, num_frames)
         layout = self._layouts[num_frames]
-        return layout if layout.direct else layout.single_site()
+        return layout if layout.direct else layout.single_site
 
     def factors(self, num_frames: int) -> dict[str, list[int]]:
         """Columns of h by factor; of frames that are kept of a clip, as in the whole one."""

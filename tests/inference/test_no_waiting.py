@@ -14,6 +14,7 @@ from pyro_factor.config import TrainingConfig
 from pyro_factor.inference.estimators import make_estimator
 from pyro_factor.inference.trainer import Trainer
 from pyro_factor.models import gallery, priors
+from pyro_factor.models.filled_in import FilledIn
 
 
 class Copies(TorchDispatchMode):
@@ -47,6 +48,11 @@ STEPS = {
     "several distances": ({}, {"every": (1, 2), "persistence": 1.0}),
     "penalties": ({}, {"orthogonality": 1.0, "persistence": 1.0}),
     "a memory": ({}, {"persistence": 1.0, "persistence_order": 2, "persistence_memory": 9}),
+    "a form alone": ({"prior": gallery.factored_autoregressive}, {"warm_up": {"hs": 5}}),
+    "frames of a form": (
+        {"prior": gallery.factored_autoregressive, "guide": "shuffling"},
+        {"every": (1, 2), "orthogonality": 1.0, "warm_up": {"hs": 5}},
+    ),
     "a warm-up": ({}, {"warm_up": {"hs": 5, "ht": 5}}),
 }
 
@@ -73,6 +79,18 @@ def test_a_step_reads_nothing_from_a_gpu_and_copies_nothing_to_it(model, trainin
                     lowered, _ = objective(videos, missing)
                 assert lowered.device.type == "cuda"
                 assert copies.seen == []
+
+
+@pytest.mark.parametrize(
+    "numbers", [2, True, 0.5, [1.0, 2.0], [[1, 2], [3, 4]], (True, False), [1, 2.5], [], [0.5] * 99]
+)
+def test_what_is_filled_in_is_what_is_copied(numbers):
+    expected = [torch.tensor(numbers), torch.as_tensor(numbers, dtype=torch.float64)]
+    with FilledIn(torch.device("cpu")):
+        found = [torch.tensor(numbers), torch.as_tensor(numbers, dtype=torch.float64)]
+    for a, b in zip(found, expected, strict=True):
+        assert torch.equal(a, b)
+        assert a.dtype == b.dtype
 
 
 def test_a_copy_and_a_factorisation_would_be_seen():
