@@ -194,7 +194,6 @@ def lines(rows):
 def test_metrics(tmp_path, content):
     for row in read(read_rows, tmp_path / "metrics.jsonl", content) or []:
         assert isinstance(row["iteration"], int)
-        assert row["terms"].keys() == ROWS[0]["terms"].keys() or content.count(b"\n") < len(ROWS)
         assert all(map(math.isfinite, [row["loss"], row["elbo"], *row["terms"].values()]))
 
 
