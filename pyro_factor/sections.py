@@ -208,6 +208,10 @@ class TrainingConfig(Section):
     persistence_memory: int = Field(
         default=1, ge=1, description="Steps whose covariances count in it; 1 for the batch alone."
     )
+    persistence_at: Literal["largest", "all"] = Field(
+        default="largest",
+        description="At which of several distances of frames (--every 1 2 4) it counts.",
+    )
     warm_up: dict[str, Annotated[int, Field(ge=0)]] = Field(
         default_factory=dict,
         description="Iterations in which the weight of a factor's KL rises from 0 to β: hs=4000.",

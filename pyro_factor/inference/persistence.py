@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..config import TrainingConfig
 from ..errors import require
 from ..models import VideoVAE
 from ..models.layout import columns_of
@@ -144,12 +145,14 @@ def _log_volume(spread: Float[Tensor, "features features"]) -> Float[Tensor, ""]
     return volume
 
 
-def check_persistence(vae: VideoVAE, weight: float, videos: int) -> None:
+def check_persistence(vae: VideoVAE, config: TrainingConfig) -> None:
     """Raise unless the penalty has no weight, or a temporal factor has time to forget.
 
     Raises:
-        InputError: A prior without the factor `ht`, clips of one frame, or one clip in a batch.
+        InputError: A prior without the factor `ht`, clips of one frame, one clip in a batch, or
+            all of several distances but not in one memory.
     """
+    weight, memory, distances = config.persistence, config.persistence_memory, len(config.every)
     if not weight:
         return
     advice = f"it is of {TEMPORAL}, the prior's factors are {', '.join(vae.factors)}; leave it 0"
@@ -157,4 +160,7 @@ def check_persistence(vae: VideoVAE, weight: float, videos: int) -> None:
     advice = "nothing is forgotten within one frame; leave it 0, or give longer clips"
     require(vae.num_frames > 1, "persistence", weight, advice)
     advice = "it compares the clips of a batch; leave it 0, or give 2 videos or more"
-    require(videos > 1, "persistence", weight, advice)
+    require(config.videos > 1, "persistence", weight, advice)
+    averaged = config.persistence_at == "largest" or memory >= distances
+    advice = f"the covariances of all {distances} distances are averaged; give {distances} or more"
+    require(averaged, "persistence_memory", memory, advice)

@@ -55,7 +55,8 @@ class Trainer:
     def _objective(self, every: int, pair: VideoVAE) -> Objective:
         low = self.precision is torch.bfloat16
         # between frames that lie near each other what moves is kept as well as what stays
-        counts = self.config.persistence > 0 and every == max(self.config.every)
+        left_out = self.config.persistence_at == "largest" and every < max(self.config.every)
+        counts = self.config.persistence > 0 and not left_out
         return Objective(pair, self.elbo, self.config, low, self.persistence if counts else None)
 
     def capture(self, make: Callable[[Step, torch.device], Step] = Captured) -> None:

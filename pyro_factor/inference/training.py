@@ -60,6 +60,7 @@ def train(
     persistence: float = DEFAULTS.persistence,
     persistence_order: int = DEFAULTS.persistence_order,
     persistence_memory: int = DEFAULTS.persistence_memory,
+    persistence_at: str = DEFAULTS.persistence_at,
     warm_up: Mapping[str, int] = MappingProxyType({}),
     seed: int = DEFAULTS.seed,
     device: str = DEFAULTS.device,
@@ -94,10 +95,11 @@ def train(
         decay: Factor on the learning rate ...
         decay_every: ... applied every so many iterations.
         orthogonality: Weight of `orthogonality_penalty` of the guide's means, in nats per video.
-        persistence: Weight of `persistence_penalty` of the temporal factor ht, in nats per video;
-            of several distances of frames it counts in the turns of the largest.
+        persistence: Weight of `persistence_penalty` of the temporal factor ht, in nats per video.
         persistence_order: Products of up to so many features count in the penalty, 1 to 6.
         persistence_memory: Steps whose covariances count in it (`inference.Persistence`).
+        persistence_at: Of several distances of frames it counts in the turns of the "largest", over
+            which what moves is forgotten, or of "all", over all of which what goes round is.
         warm_up: By factor, such as {"hs": 4_000}: iterations in which the weight of its KL rises
             from 0 to β.
         seed: Seed of the clips and the latent draws.
@@ -137,7 +139,7 @@ def train(
     _check_factors(vae, config.training.orthogonality)
     _check_batch(vae, config.training)
     check_warm_up(vae, config.training.warm_up)
-    check_persistence(vae, persistence, videos)
+    check_persistence(vae, config.training)
     if cuda_graph and where.type == "cuda":
         check_capture(vae)
     require(not folder.is_file(), "folder", str(folder), "it is a file; name a folder")

@@ -15,6 +15,7 @@ OF_FACTORS = {
     "persistence",
     "persistence_order",
     "persistence_memory",
+    "persistence_at",
     "warm_up",
 }  # what a prior of one has no use for
 

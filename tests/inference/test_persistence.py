@@ -148,6 +148,14 @@ def test_what_cannot_be_forgotten_is_refused(tmp_path, prior, num_frames, videos
     assert not (tmp_path / "run").exists()
 
 
+def test_all_distances_are_refused_where_no_memory_averages_them(tmp_path):
+    options = {"every": (1, 2, 3), "persistence": 1.0, "persistence_at": "all"}
+    told = "persistence_memory: got 2; the covariances of all 3 distances .* 3 or more"
+    with pytest.raises(InputError, match=told):
+        small_run(tmp_path / "run", small_vae(), 2, persistence_memory=2, **options)
+    assert not (tmp_path / "run").exists()
+
+
 def correlations(h, columns):
     """Of both frames' codes, by NumPy, in units of the two frames' common spread."""
     both = np.concatenate([h[:, i, columns] - h[:, i, columns].mean(0) for i in (0, 1)], -1)
@@ -188,6 +196,26 @@ def test_a_memory_tells_more_products_from_chance_than_a_batch_does():
     remembered = [float(kept(h)) for h in batches][-1]
     alone = float(persistence_penalty(batches[-1], [0, 1, 2], 3))
     assert remembered < alone / 10
+
+
+def turning(shift, size):
+    """Codes of two frames of something that turns either way, on a closed curve of some size."""
+    way, start = torch.randint(2, (400, 1)) * 2 - 1, torch.rand(400, 1)
+    angle = 2 * math.pi * (start + way * torch.tensor([0, shift]) / 31).double()
+    return torch.stack([size * angle.cos(), size * angle.sin() + 0.3 * (2 * angle).cos()], -1)
+
+
+def test_over_all_distances_of_a_turn_nothing_of_it_is_kept_but_what_stays():
+    distances, own_size = range(1, 16), 1 + 0.3 * codes(400, 1)
+    uneven = [5, 5, 5, 10, 10, 15]  # as any two of four frames lie that are a sixth of a turn apart
+
+    def remembered(shifts, size):
+        kept = Persistence([0, 1], order=4, memory=300)
+        return [float(kept(turning(shift, size))) for _ in range(20) for shift in shifts][-1]
+
+    same = remembered(distances, 1.0)
+    assert remembered(distances, own_size) > 10 * same
+    assert remembered(uneven, 1.0) > 3 * same
 
 
 def test_a_run_goes_on_with_what_its_penalty_remembers(tmp_path):

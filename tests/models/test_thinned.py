@@ -219,6 +219,15 @@ def test_each_distance_has_its_turn(tmp_path):
         assert found["loss"].item() == pytest.approx(loss.item() + 2 * penalty, rel=1e-4)
 
 
+def test_of_all_distances_each_one_s_covariances_are_remembered(tmp_path):
+    options = {"persistence": 2.0, "persistence_at": "all", "persistence_memory": 3}
+    config = small_run(tmp_path, small_vae(), 1, every=[1, 3], **options).config.training
+    trainer = Trainer(small_vae(guide="shuffling"), small_data(), config, torch.device("cpu"))
+    for iteration in range(3):
+        assert "persistence" in trainer.update(iteration, trainer.draw(iteration))
+        assert int(trainer.persistence.steps) == iteration + 1
+
+
 @pytest.mark.parametrize("every", [(1, 2), (2, 1, 2)])
 def test_turns_go_on_where_they_were(tmp_path, every):
     vaes = [small_vae(prior=gallery.LearnedFactored()) for _ in range(2)]
