@@ -197,6 +197,9 @@ class TrainingConfig(Section):
     orthogonality: float = Field(
         default=0.0, ge=0, description="Weight of a penalty on the factors' correlations."
     )
+    orthogonality_of: Literal["factors", "features"] = Field(
+        default="factors", description="... or of single features, also of one factor."
+    )
     persistence: float = Field(
         default=0.0,
         ge=0,

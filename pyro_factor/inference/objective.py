@@ -14,7 +14,7 @@ from ..models.networks import full_precision
 from ..models.registration import unregistered
 from ..models.video_guide import marginals
 from ..models.video_vae import VideoVAE
-from .orthogonality import orthogonality_penalty
+from .orthogonality import orthogonal_parts, orthogonality_penalty
 from .persistence import Persistence
 from .warm_up import discount
 
@@ -70,7 +70,8 @@ class Objective:
         """The penalties that have a weight in the configuration, by its name."""
         found = {}
         if self.config.orthogonality:
-            found["orthogonality"] = orthogonality_penalty(q.loc, self.pair.factors)
+            parts = orthogonal_parts(self.pair, self.config.orthogonality_of)
+            found["orthogonality"] = orthogonality_penalty(q.loc, parts)
         if self.persistence:
             found["persistence"] = self.persistence(q.loc)
         return found

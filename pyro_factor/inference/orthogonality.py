@@ -8,6 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from ..config import TrainingConfig
+from ..errors import require
+from ..models import VideoVAE
 from ..models.layout import columns_of
 
 ROUNDING = 1e-6  # of a feature's size: what varies less is constant
@@ -45,6 +48,34 @@ def orthogonality_penalty(
     parts = [(columns_of(unit, a), columns_of(unit, b)) for a, b in pairs_apart(factors)]
     squares = [(a.T @ b).square().sum() for a, b in parts]
     return torch.stack(squares).sum() if squares else h.new_zeros(())
+
+
+def orthogonal_parts(vae: VideoVAE, of: str) -> dict[str, Sequence[int]]:
+    """Columns of the factors of a model, or of each of its features by itself.
+
+    The features of one factor may be mixed for all that the ELBO's prior says. But the guide gives
+    each a noise of its own: where one direction holds most of a factor and lies across them, its
+    noise is as small as the other directions need. Squared correlations of single features are
+    a part of the penalty of DIP-VAE-I (Kumar et al., arXiv:1711.00848).
+    """
+    if of == "factors":
+        return dict(vae.factors)
+    return {f"feature {i}": [i] for i in range(vae.num_features)}
+
+
+def check_orthogonality(vae: VideoVAE, config: TrainingConfig) -> None:
+    """Raise unless the penalty has no weight, or there are parts to keep apart.
+
+    Raises:
+        InputError: A prior of a single factor, or of a single feature.
+    """
+    parts = orthogonal_parts(vae, config.orthogonality_of)
+    names = " and ".join(vae.factors)
+    advice = f"the prior has one factor, {names}; leave it 0, or choose a prior with several"
+    if config.orthogonality_of == "features":
+        advice = "the prior has one feature; leave it 0"
+    apart = bool(pairs_apart(parts))
+    require(config.orthogonality == 0 or apart, "orthogonality", config.orthogonality, advice)
 
 
 def pairs_apart(

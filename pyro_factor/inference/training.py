@@ -24,7 +24,7 @@ from .conditions import evaluated
 from .estimators import make_estimator
 from .hardware import choose_device, determinism
 from .metrics import read_rows
-from .orthogonality import pairs_apart
+from .orthogonality import check_orthogonality
 from .persistence import check_persistence
 from .runs import (
     KEPT,
@@ -57,6 +57,7 @@ def train(
     decay: float = DEFAULTS.decay,
     decay_every: int = DEFAULTS.decay_every,
     orthogonality: float = DEFAULTS.orthogonality,
+    orthogonality_of: str = DEFAULTS.orthogonality_of,
     persistence: float = DEFAULTS.persistence,
     persistence_order: int = DEFAULTS.persistence_order,
     persistence_memory: int = DEFAULTS.persistence_memory,
@@ -95,6 +96,7 @@ def train(
         decay: Factor on the learning rate ...
         decay_every: ... applied every so many iterations.
         orthogonality: Weight of `orthogonality_penalty` of the guide's means, in nats per video.
+        orthogonality_of: Whether it is of "factors", or of all "features", each for itself.
         persistence: Weight of `persistence_penalty` of the temporal factor ht, in nats per video.
         persistence_order: Products of up to so many features count in the penalty, 1 to 6.
         persistence_memory: Steps whose covariances count in it (`inference.Persistence`).
@@ -136,7 +138,7 @@ def train(
         _check_weights(vae)
     with determinism(deterministic):
         _check_clips(vae, data, config.training)
-    _check_factors(vae, config.training.orthogonality)
+    check_orthogonality(vae, config.training)
     _check_batch(vae, config.training)
     check_warm_up(vae, config.training.warm_up)
     check_persistence(vae, config.training)
@@ -223,13 +225,6 @@ def _check_clips(vae: VideoVAE, data: VideoData, training: TrainingConfig) -> No
             elbo = make_estimator(training.elbo, training.particles, pair.max_plate_nesting)
             videos = thinned_videos(clips.videos, every, pair.num_frames)
             elbo.loss(pair.model, pair.guide, videos)
-
-
-def _check_factors(vae: VideoVAE, orthogonality: float) -> None:
-    names = " and ".join(vae.factors)
-    advice = f"the prior has one factor, {names}; leave it 0, or choose a prior with several"
-    apart = pairs_apart(vae.factors)
-    require(orthogonality == 0 or bool(apart), "orthogonality", orthogonality, advice)
 
 
 def _check_batch(vae: VideoVAE, training: TrainingConfig) -> None:

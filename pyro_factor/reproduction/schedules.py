@@ -12,6 +12,7 @@ from .paper import VARIANCE, Cell
 NUM_FRAMES = 16
 OF_FACTORS = {
     "orthogonality",
+    "orthogonality_of",
     "persistence",
     "persistence_order",
     "persistence_memory",

@@ -1,5 +1,7 @@
 """The penalty on what factors share, against correlations worked out by hand."""
 
+from functools import partial
+
 import numpy as np
 import pyro
 import pytest
@@ -94,3 +96,25 @@ def test_one_factor_has_nothing_to_be_orthogonal_to(tmp_path):
     with pytest.raises(InputError, match=r"orthogonality: got 1\.0; the prior has one factor, h"):
         small_run(tmp_path / "run", small_vae(priors.slow), 5, orthogonality=1.0)
     assert not (tmp_path / "run").exists()
+
+
+def test_of_features_all_correlations_count(tmp_path):
+    torch.manual_seed(0)
+    vae, weights = small_vae(), {"orthogonality": 2.0, "precision": "float32"}
+    config = TrainingConfig(videos=4, orthogonality_of="features", **weights)
+    trainer = Trainer(vae, small_data(), config, torch.device("cpu"))
+    videos = trainer.draw(0)
+    with torch.no_grad():
+        loc = vae.guide.encoder(videos.flatten(0, 1))[0]
+    correlations = np.corrcoef(loc.double().T)
+    expected = (np.triu(correlations, 1) ** 2).sum()
+    found = trainer.update(0, videos)["orthogonality"]
+    assert float(found) == pytest.approx(expected, rel=1e-4)
+
+
+def test_of_features_a_prior_of_one_factor_has_parts(tmp_path):
+    options = {"orthogonality": 1.0, "orthogonality_of": "features"}
+    small_run(tmp_path / "two", small_vae(prior=priors.slow), 1, **options)
+    one = small_vae(prior=partial(priors.slow, features=1))
+    with pytest.raises(InputError, match=r"orthogonality: got 1.0; the prior has one feature"):
+        small_run(tmp_path / "one", one, 1, **options)
