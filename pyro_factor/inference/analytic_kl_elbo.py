@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..models.errors import InvalidPairError
 from .conditions import (
+    Rechecked,
     check_independent_normals,
     check_jointly_gaussian,
     check_masks,
@@ -39,7 +40,7 @@ from .terms import (
 Normals = dict[str, tuple[Tensor, Tensor]]
 
 
-class AnalyticKL_ELBO(ELBO):
+class AnalyticKL_ELBO(Rechecked, ELBO):
     """E_q[log p(x|h)] by Monte Carlo, KL(q(h) ‖ p(h)) exactly.
 
     The same expectation as `pyro.infer.Trace_ELBO` of the same pair, with lower variance: the KL's
@@ -182,10 +183,6 @@ class AnalyticKL_ELBO(ELBO):
         elif not (is_validation_enabled() or _is_handler(guide)):
             return _observed_alone(model, guide, args, kwargs)
         return get_importance_trace("flat", self.max_plate_nesting, model, guide, args, kwargs)
-
-    def __getstate__(self) -> dict[str, Any]:
-        # what was checked is known by weak references, which can't be saved: check it again
-        return {k: v for k, v in self.__dict__.items() if k not in {"_checked", "_shapes"}}
 
     def _check_once(self, model: Callable, guide: Callable, args: tuple, kwargs: dict) -> None:
         checked: WeakKeyDictionary = self.__dict__.setdefault("_checked", WeakKeyDictionary())

@@ -147,3 +147,11 @@ def evaluated(*programs: Callable) -> Iterator[None]:
         handle.remove()
         for module, mode in modes.items():
             module.training = mode
+
+
+class Rechecked:
+    """An estimator that checks each pair once, and once more where it was saved and loaded."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        # what was checked is known by weak references, which can't be saved
+        return {k: v for k, v in self.__dict__.items() if k not in {"_checked", "_shapes"}}

@@ -39,6 +39,7 @@ class Objective:
         persistence: Persistence | None,
     ) -> None:
         self.pair, self.config, self.low, self.persistence = pair, config, low, persistence
+        self.parts = orthogonal_parts(pair, config.orthogonality_of)
         self.loss = elbo(pair.model, pair.guide)
 
     def __call__(
@@ -70,8 +71,7 @@ class Objective:
         """The penalties that have a weight in the configuration, by its name."""
         found = {}
         if self.config.orthogonality:
-            parts = orthogonal_parts(self.pair, self.config.orthogonality_of)
-            found["orthogonality"] = orthogonality_penalty(q.loc, parts)
+            found["orthogonality"] = orthogonality_penalty(q.loc, self.parts)
         if self.persistence:
             found["persistence"] = self.persistence(q.loc)
         return found

@@ -1,18 +1,17 @@
 """The path-derivative form of the Monte-Carlo ELBO: "sticking the landing"."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 from weakref import WeakSet
 
 from pyro.distributions.util import detach, scale_and_mask
 from pyro.poutine import Trace
 
-from .conditions import check_independent_normals
+from .conditions import Rechecked, check_independent_normals
 from .monte_carlo_elbo import RecordedTrace_ELBO
 from .terms import is_exact_conditional, latent_sites
 
 
-class PathDerivative_ELBO(RecordedTrace_ELBO):
+class PathDerivative_ELBO(Rechecked, RecordedTrace_ELBO):
     """`Trace_ELBO` without the guide's score in the gradient, whose expectation is zero.
 
     log q(h) is differentiated through h alone, its own loc and scale held still. The same value,
@@ -26,10 +25,6 @@ class PathDerivative_ELBO(RecordedTrace_ELBO):
 
     Roeder, Wu and Duvenaud, Sticking the Landing, arXiv:1703.09194.
     """
-
-    def __getstate__(self) -> dict[str, Any]:
-        # what was checked is known by weak references, which can't be saved: check it again
-        return {k: v for k, v in self.__dict__.items() if k != "_checked"}
 
     def _get_traces(
         self, model: Callable, guide: Callable, args: tuple, kwargs: dict
