@@ -10,7 +10,7 @@ import numpy as np
 from ..evaluation.intervals import mean
 from ..evaluation.style import look, save, styled
 from .ledger import Row
-from .paper import BETAS, COLUMNS, NUMBERS, PRIORS, Column
+from .paper import BETAS, CLASSIFIERS, COLUMNS, NUMBERS, PRIORS, Column
 from .schedules import SCHEDULES
 from .tables import values
 
@@ -23,7 +23,7 @@ SIDES = {"linear": -0.15, "rbf": 0.15}  # where a classifier's numbers stand, be
 
 
 def draw(rows: Sequence[Row], path: Path) -> Path:
-    """Draw the columns of tables 1–3 by both SVMs, and write the figure."""
+    """Draw the columns of tables 1–3, a line of panels for each schedule, and write the figure."""
     return save(_figure(rows), path)
 
 
@@ -31,42 +31,42 @@ def draw(rows: Sequence[Row], path: Path) -> Path:
 def _figure(rows: Sequence[Row]) -> "matplotlib.figure.Figure":
     from matplotlib.figure import Figure
 
-    fig = Figure(figsize=(9, 6))
-    grid = fig.subplots(2, 3)
-    for axes, column in zip(grid.flat, COLUMNS, strict=False):
-        _panel(axes, column, rows)
-    grid.flat[-1].remove()
-    fig.legend(*grid.flat[0].get_legend_handles_labels(), loc="lower right")
-    told = "full: linear SVM, open: RBF SVM; 95% intervals over seeds"
-    fig.suptitle(f"The paper's tables 1–3 and ours ({told})")
+    held = {row.schedule for row in rows}
+    used = [name for name, schedule in SCHEDULES.items() if schedule.in_tables and name in held]
+    lines = max(len(used), 1)
+    fig = Figure(figsize=(2.4 * len(COLUMNS), 1 + 1.3 * lines))
+    grid = fig.subplots(lines, len(COLUMNS), sharex=True, sharey="col", squeeze=False)
+    for panels, name in zip(grid, used, strict=False):
+        panels[0].set_ylabel(name)
+        for axes, column in zip(panels, COLUMNS, strict=True):
+            _panel(axes, column, name, rows)
+    for axes, column in zip(grid[0], COLUMNS, strict=True):
+        axes.set_title(column.title.replace(", ", "\n", 1))
+        axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
+    middle = sorted(BETAS)[len(BETAS) // 2]
+    labels = [f"{beta}\n{PRIORS[prior] if beta == middle else ''}" for prior, beta in PLACES]
+    grid[0, 0].set_xticks(range(len(PLACES)), labels)
+    fig.supxlabel("β and model", fontsize="medium")
+    fig.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return fig
 
 
-def _panel(axes: "matplotlib.axes.Axes", column: Column, rows: Sequence[Row]) -> None:
-    x = range(len(PLACES))
+def _panel(
+    axes: "matplotlib.axes.Axes", column: Column, schedule: str, rows: Sequence[Row]
+) -> None:
+    """The paper's numbers, and ours by one schedule with their intervals over seeds."""
     paper = [NUMBERS[place][COLUMNS.index(column)] for place in PLACES]
-    axes.plot(x, paper, "_", color="black", ms=14, label="paper")
-    held = {row.schedule for row in rows}
-    used = [name for name, schedule in SCHEDULES.items() if schedule.in_tables and name in held]
-    for (number, name), classifier in product(enumerate(used), SIDES):
-        found = {i: values(rows, column, *at, name, classifier) for i, at in enumerate(PLACES)}
+    axes.plot(range(len(PLACES)), paper, "_", color="black", ms=11, label="the paper")
+    for number, (classifier, side) in enumerate(SIDES.items()):
+        found = {i: values(rows, column, *at, schedule, classifier) for i, at in enumerate(PLACES)}
         found = {i: one for i, one in found.items() if one}
         means = [mean(np.array(one)) for one in found.values()]
-        full = classifier == "linear"
         axes.errorbar(
-            [i + SIDES[classifier] for i in found],
+            [i + side for i in found],
             [one.value for one in means],
             [one.high - one.value for one in means],
             ls="none",
-            mfc=look(number)["color"] if full else "white",
-            label=f"ours, schedule {name}" if full else None,
+            label=f"ours, {CLASSIFIERS[classifier]}",
             **look(number),
         )
-    middle = sorted(BETAS)[len(BETAS) // 2]
-    models = [f"\n{PRIORS[prior]}" if beta == middle else "" for prior, beta in PLACES]
-    labels = [f"{beta}{model}" for (_, beta), model in zip(PLACES, models, strict=True)]
-    axes.set_xticks(x, labels)
-    axes.set_xlabel("β and model")
-    axes.set_title(column.title.replace(", ", "\n", 1))
-    axes.set_ylim(bottom=0)
     axes.grid(axis="x", visible=False)

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 from example_rows import row
 
-from pyro_factor.reproduction.figure import draw
-from pyro_factor.reproduction.paper import COLUMNS, Cell
+from pyro_factor.reproduction.figure import PLACES, _figure, draw
+from pyro_factor.reproduction.paper import COLUMNS, NUMBERS, Cell
 from pyro_factor.reproduction.schedules import SCHEDULES
 from pyro_factor.reproduction.tables import markdown, render
 
@@ -62,9 +62,15 @@ def test_the_figure_is_drawn(tmp_path):
     assert draw(rows, tmp_path / "tables.png").stat().st_size > 10_000
 
 
-def test_the_figure_has_room_for_every_schedule(tmp_path):
-    rows = [row(CELL, name, d_score=2.0) for name in SCHEDULES]
-    assert draw(rows, tmp_path / "tables.png").exists()
+def test_the_figure_has_a_line_of_panels_for_each_schedule_that_has_rows():
+    rows = [row(CELL, name, d_score=d) for name, d in (("short", 1), ("paper", 2), ("smoke", 9))]
+    panels = _figure(rows).axes
+    assert len(panels) == 2 * len(COLUMNS)
+    (paper, linear, rbf), short = panels[0].lines[:3], panels[len(COLUMNS)].lines[1]
+    assert list(paper.get_ydata()) == [NUMBERS[place][0] for place in PLACES]
+    assert (*linear.get_ydata(), *rbf.get_ydata(), *short.get_ydata()) == (2, 2, 1)
+    assert [panel.get_ylabel() for panel in panels[:: len(COLUMNS)]] == ["paper", "short"]
+    assert len(_figure([row(CELL, name, d_score=2) for name in SCHEDULES]).axes) == 40
 
 
 def test_a_schedule_stands_where_it_has_a_number():
