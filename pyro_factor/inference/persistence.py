@@ -136,9 +136,16 @@ def _features(codes: Float[Tensor, "pairs columns"], order: int) -> Float[Tensor
 
 
 def _log_volume(spread: Float[Tensor, "features features"]) -> Float[Tensor, ""]:
-    """Log of the determinant."""
+    """Log of the determinant; not a number unless it is positive definite."""
+    if spread.is_cuda:  # cuSOLVER may not be captured in a CUDA graph
+        return _log_pivots(spread)
+    return 2 * torch.linalg.cholesky_ex(spread).L.diagonal().log().sum()
+
+
+def _log_pivots(spread: Float[Tensor, "features features"]) -> Float[Tensor, ""]:
+    """The same by elimination, a row at a time."""
     volume = spread.new_zeros(())
-    for _ in range(len(spread)):  # by elimination: cuSOLVER may not be captured in a CUDA graph
+    for _ in range(len(spread)):
         pivot, column = spread[0, 0], spread[1:, 0]
         volume = volume + pivot.log()
         spread = spread[1:, 1:] - torch.outer(column, column) / pivot

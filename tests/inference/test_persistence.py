@@ -8,12 +8,13 @@ import torch
 from sklearn.cross_decomposition import CCA
 from sklearn.preprocessing import PolynomialFeatures
 from small_runs import FRAMES, SIZE, check_that_training_lowers, small_run, small_vae
+from torch.testing import assert_close
 
 from pyro_factor.checkpoint import read_checkpoint
 from pyro_factor.data import BouncingDigits
 from pyro_factor.errors import InputError
 from pyro_factor.inference import Persistence, persistence_penalty
-from pyro_factor.inference.persistence import FLOOR
+from pyro_factor.inference.persistence import FLOOR, _log_pivots, _log_volume
 from pyro_factor.inference.runs import checkpoint_path
 from pyro_factor.models import VideoVAE, priors
 
@@ -63,7 +64,7 @@ def test_any_two_frames_are_compared():
     pairs = torch.cat([h[:, [0, 1]], h[:, [0, 2]], h[:, [1, 2]]])
     for order in (1, 2):
         expected = persistence_penalty(pairs, [0, 1], order)
-        torch.testing.assert_close(persistence_penalty(h, [0, 1], order), expected)
+        assert_close(persistence_penalty(h, [0, 1], order), expected)
 
 
 def test_what_stays_in_the_size_of_a_turn_shows_in_order_two():
@@ -116,6 +117,20 @@ def test_a_feature_that_is_constant_or_twice_there():
 def test_what_can_not_be_compared_is_named(frames, columns, order, told):
     with pytest.raises(InputError, match=told):
         persistence_penalty(codes(5, frames, 2), columns, order)
+
+
+def test_volumes_by_cholesky_and_by_elimination_are_logarithms_of_the_determinant():
+    root = torch.randn(7, 7, dtype=torch.float64)
+    spread = (root @ root.T + torch.eye(7)).requires_grad_()
+    for volume in (_log_volume, _log_pivots):
+        found = volume(spread)
+        assert_close(found, torch.logdet(spread), rtol=1e-12, atol=0)
+        (slope,) = torch.autograd.grad(found, spread)
+        slope = (slope + slope.T) / 2  # of a symmetric matrix either triangle may be read
+        assert_close(slope, torch.linalg.inv(spread), rtol=1e-9, atol=1e-12)
+        # a training that diverges is told by values that are not finite, not by an exception
+        assert volume(-spread).isnan()
+        assert volume(spread * math.nan).isnan()
 
 
 def test_gradient():
