@@ -1,9 +1,11 @@
-# `make quickstart` does the main job, `make test` the tests; both make .venv first.
+# `make quickstart` does the main job, `make test` the tests, `make docs` the reference of the Python
+# interface; each makes .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+ROOMS := models inference evaluation data posterior errors
 
-.PHONY: quickstart test lint heavy clean
+.PHONY: quickstart test lint heavy docs clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/pyro-factor quickstart
@@ -19,8 +21,11 @@ lint: $(VENV)/installed-test
 heavy: $(VENV)/installed-test
 	$(BIN)/pytest -m heavy
 
+docs: $(VENV)/installed-test
+	$(BIN)/pdoc --docformat google --math -o site $(ROOMS:%=pyro_factor.%)
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) site
 
 $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)

@@ -3,11 +3,15 @@
 import math
 import re
 import shlex
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import torch
 
+import pyro_factor
 from pyro_factor import cli, flags
 from pyro_factor.inference import Persistence, persistence_penalty
 
@@ -72,3 +76,19 @@ def test_numbers_beside_lines_are_what_they_give(block):
     for i, numbers in told.items():
         given = torch.as_tensor(eval(lines[i], names)).flatten().tolist()
         assert ", ".join(f"{number:.2f}" for number in given) == numbers
+
+
+def test_the_reference_has_a_page_for_each_room_with_its_public_names(tmp_path):
+    asked = ["make", "--no-print-directory", "--dry-run", "docs"]
+    shown = subprocess.run(asked, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    words = shlex.split(shown.strip().splitlines()[-1])
+    command = [sys.executable, "-m", "pdoc", *words[1:]]
+    command[command.index("site")] = str(tmp_path)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "Warn:" not in done.stderr
+    rooms = [word for word in words if word.startswith("pyro_factor.")]
+    assert {*rooms} >= {f"pyro_factor.{room}" for room in pyro_factor._ROOMS.values()}
+    for room in rooms:
+        page = (tmp_path / f"{room.replace('.', '/')}.html").read_text()
+        for name in getattr(import_module(room), "__all__", ()):
+            assert f'id="{name}"' in page or f"{name}.html" in page, name
