@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 
-from ..reproduction.tables import markdown
+from ..evaluation.tables import markdown
 from .rows import Result, Row
 
 HEADER = ("quantity", "median [quartiles]", "unit", "goal")

@@ -1,6 +1,6 @@
 """Scores as tables, for the terminal (readable at 80 columns) and for pages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -58,6 +58,29 @@ def tables(listings: Sequence[Listing]) -> "rich.console.Group":
     from rich.console import Group
 
     return Group(*map(_table, listings))
+
+
+def markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A markdown table, its columns aligned for a terminal."""
+    table = [list(header), *map(list, lines)]
+    widths = [max(3, *map(len, column)) for column in zip(*table, strict=True)]
+    table.insert(1, ["-" * width for width in widths])
+    padded = ([c.ljust(w) for c, w in zip(line, widths, strict=True)] for line in table)
+    return "".join(f"| {' | '.join(line)} |\n" for line in padded)
+
+
+def page(listings: Sequence[Listing]) -> str:
+    """Tables of words in markdown, each beneath its title, what is on several lines on one."""
+    parts = []
+    for listing in listings:
+        header, *rows = (map(_on_one_line, line) for line in (listing.header, *listing.rows))
+        title = _on_one_line(listing.title)
+        parts.append(f"### {title}\n\n{markdown(list(header), map(list, rows))}")
+    return "\n".join(parts)
+
+
+def _on_one_line(text: str) -> str:
+    return text.replace("\n", " ")
 
 
 def score_listings(scores: Scores) -> list[Listing]:

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from ..evaluation.tables import score_listings
+from ..evaluation.tables import markdown, score_listings
 from ..reproduction.schedules import SCHEDULES
-from ..reproduction.tables import markdown
 from ..shareable import entries
 from .card import Model, Rounding
 from .sources import SOURCES

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
+from ..evaluation.tables import markdown
 from .claims import CLAIMS, Claim, Finding, Numbers, ours, papers
 from .ledger import Row
 from .paper import ACCURACY, BEYOND, CLASSIFIERS, Cell, Column
 from .schedules import SCHEDULES
-from .tables import in_tables, markdown
+from .tables import in_tables
 
 VERDICTS = {True: "yes", False: "no", None: "not yet known"}
 LEFT_ALONE = 0.95  # of what is seen in decoded clips of which no part moves

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
+from ..evaluation.tables import markdown
 from ..inference.runs import config_path, read_state
 from .ledger import Ledger, Row
 from .paper import Cell
 from .reproduce import chosen
 from .schedules import check_schedule
-from .tables import markdown
 from .work import run_folder
 
 

@@ -6,6 +6,7 @@ from itertools import groupby, product
 import numpy as np
 
 from ..evaluation.intervals import mean
+from ..evaluation.tables import markdown
 from .ledger import Row
 from .paper import BETAS, CLASSIFIERS, COLUMNS, D_SCORE, NUMBERS, PRIORS, Column
 from .schedules import SCHEDULES
@@ -44,15 +45,6 @@ def in_tables(rows: Sequence[Row]) -> list[Row]:
     """The rows of schedules whose scores are results; another version may know others."""
     known = {name for name, schedule in SCHEDULES.items() if schedule.in_tables}
     return [row for row in rows if row.schedule in known]
-
-
-def markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A markdown table, its columns aligned for a terminal."""
-    table = [list(header), *map(list, lines)]
-    widths = [max(3, *map(len, column)) for column in zip(*table, strict=True)]
-    table.insert(1, ["-" * width for width in widths])
-    padded = ([c.ljust(w) for c, w in zip(line, widths, strict=True)] for line in table)
-    return "".join(f"| {' | '.join(line)} |\n" for line in padded)
 
 
 def score(row: Row, column: Column, classifier: str) -> float:

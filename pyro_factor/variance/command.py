@@ -3,13 +3,18 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 
 from .. import flags
 from ..errors import require
+from ..files import atomic
 from ..flags import DataRoot
 from .defaults import MEASURED, POINTS, RACERS
+
+if TYPE_CHECKING:
+    from ..evaluation.tables import Listing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +38,11 @@ class Variance:
 
     def __call__(self) -> None:
         """Run the command."""
-        from rich.console import Console
-
         from ..inference.runs import load_run
         from .figure import variance_figures
         from .rows import write_csv
         from .study import variance
-        from .tables import variance_tables
+        from .tables import variance_listings
 
         rows = variance(
             load_run(self.run, data_root=self.data_root),
@@ -49,8 +52,8 @@ class Variance:
             seed=self.seed,
             sweeps=self.sweeps,
         )
-        Console().print(variance_tables(rows))
         folder = self.run / "variance"
+        print(_show(variance_listings(rows), folder / "tables.md"))
         for path in (write_csv(rows, folder / "rows.csv"), *variance_figures(rows, folder)):
             print(path)
 
@@ -82,10 +85,8 @@ class Race(flags.RunFlags):
 
     def __call__(self) -> None:
         """Run the command."""
-        from rich.console import Console
-
         from .race import race
-        from .race_report import race_figure, race_table, write_csv
+        from .race_report import race_figure, race_listings, write_csv
 
         standings = race(
             flags.describe(self),
@@ -98,7 +99,19 @@ class Race(flags.RunFlags):
         )
         advice = "other processes have all of its runs; wait for them to end"
         require(len(standings) > 0, "folder", str(self.folder), advice)
-        Console().print(race_table(standings))
+        print(_show(race_listings(standings), self.folder / "tables.md"))
         print(write_csv(standings, self.folder / "race.csv"))
         for suffix in ("png", "svg"):
             print(race_figure(standings, self.folder / f"race.{suffix}"))
+
+
+def _show(listings: "list[Listing]", path: Path) -> Path:
+    """Print tables, and write them as markdown."""
+    from rich.console import Console
+
+    from ..evaluation.tables import page, tables
+
+    Console().print(tables(listings))
+    with atomic(path) as temporary:
+        temporary.write_text(page(listings), encoding="utf-8")
+    return path

@@ -1,4 +1,4 @@
-"""A race as a table, a figure and a CSV file."""
+"""A race as tables, a figure and a CSV file."""
 
 import csv
 from collections.abc import Sequence
@@ -9,45 +9,36 @@ import numpy as np
 
 from ..evaluation.intervals import Estimate, mean
 from ..evaluation.style import look, save, styled
+from ..evaluation.tables import Listing
 from ..files import atomic
 from .race import Standing
 
 if TYPE_CHECKING:
     import matplotlib.axes
     import matplotlib.figure
-    import rich.table
 
 COLUMNS = ("estimator", "seed", "iteration", "seconds", "elbo", "d_score", "d_score_rbf")
 
 
-def race_table(standings: Sequence[Standing]) -> "rich.table.Table":
+def race_listings(standings: Sequence[Standing]) -> list[Listing]:
     """The last point of each contestant, and how far it is from the first one, seed by seed.
 
     Args:
         standings: Those of a race.
 
     Returns:
-        Something that rich prints: means over seeds, with 95% intervals where there are several.
+        Means over seeds, with 95% intervals where there are several; then, if any, those that
+        diverged.
     """
-    from rich.table import Table
-
     names = list(dict.fromkeys(s.estimator for s in standings))
     last = {name: _last(standings, name) for name in names}
     point = max(s.iteration for s in standings)
-    table = Table(
-        title=f"After {point:,} iterations: test ELBO, nats per video, and D-score",
-        title_justify="left",
-    )
-    table.add_column("estimator")
-    heads = ("seeds", "ELBO", f"less\n{names[0]}'s", "D", "D, RBF", "min")
-    for head in heads:
-        table.add_column(head, justify="right")
-    for name in names:
-        table.add_row(name, *_cells(last[name], last[names[0]]))
-    lost = [f"{s.estimator}, seed {s.seed}: {s.iteration}" for s in standings if s.diverged]
-    if lost:
-        table.caption = "diverged; last good iteration: " + "; ".join(lost)
-    return table
+    title = f"After {point:,} iterations: test ELBO, nats per video, and D-score"
+    header = ("estimator", "seeds", "ELBO", f"less\n{names[0]}'s", "D", "D, RBF", "min")
+    table = Listing(title, header, [(name, *_cells(last[name], last[names[0]])) for name in names])
+    lost = [(s.estimator, str(s.seed), f"{s.iteration:,}") for s in standings if s.diverged]
+    diverged = Listing("Diverged", ("estimator", "seed", "last good iteration"), lost)
+    return [table, *([diverged] if lost else [])]
 
 
 def _last(standings: Sequence[Standing], name: str) -> dict[int, Standing]:
@@ -59,7 +50,7 @@ def _last(standings: Sequence[Standing], name: str) -> dict[int, Standing]:
 
 def _cells(mine: dict[int, Standing], first: dict[int, Standing]) -> list[str]:
     if not mine:
-        return ["0"]
+        return ["0", *[""] * 5]
     both = sorted(mine.keys() & first.keys())
     ahead = np.array([_number(mine[k].elbo) - _number(first[k].elbo) for k in both])
     same = all(mine[k] is first[k] for k in both)

@@ -1,36 +1,26 @@
-"""What the laboratory found, as tables for the terminal."""
+"""What the laboratory found, as tables of words."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import isnan
-from typing import TYPE_CHECKING
 
 from ..evaluation.intervals import Estimate
+from ..evaluation.tables import Listing
 from .rows import Row
-
-if TYPE_CHECKING:
-    import rich.console
-    import rich.table
 
 GROUP = "encoder"
 
 
-def variance_tables(rows: Sequence[Row]) -> "rich.console.Group":
+def variance_listings(rows: Sequence[Row]) -> list[Listing]:
     """Tables of all studies.
 
     Args:
         rows: As `variance` returns them.
-
-    Returns:
-        Something that rich prints.
     """
-    from rich.console import Group
-
     training = [row for row in rows if row.study == "training"]
     sweeps = [row for row in rows if row.study != "training"]
     studies = (_ratios, _sources, _signals, _costs, _values)
-    tables = [study(training) for study in studies]
-    return Group(*tables, *([_sweeps(sweeps)] if sweeps else []))
+    return [study(training) for study in studies] + ([_sweeps(sweeps)] if sweeps else [])
 
 
 def pick(rows: Sequence[Row], **wanted: str | float) -> list[Row]:
@@ -38,7 +28,7 @@ def pick(rows: Sequence[Row], **wanted: str | float) -> list[Row]:
     return [row for row in rows if all(getattr(row, k) == v for k, v in wanted.items())]
 
 
-def _ratios(rows: Sequence[Row]) -> "rich.table.Table":
+def _ratios(rows: Sequence[Row]) -> Listing:
     title = (
         "Variance of the whole gradient in the encoder over draws of h,\ntimes the analytic one's"
     )
@@ -48,18 +38,9 @@ def _ratios(rows: Sequence[Row]) -> "rich.table.Table":
     )
 
 
-def _sources(rows: Sequence[Row]) -> "rich.table.Table":
+def _sources(rows: Sequence[Row]) -> Listing:
     """What the noise is made of, each beside the reconstruction's."""
-    from rich.table import Table
-
-    table = Table(
-        title="Sources of noise in the encoder's gradient, times the reconstruction's",
-        title_justify="left",
-    )
-    table.add_column("source")
     points = sorted({row.point for row in rows})
-    for point in points:
-        table.add_column(f"{point:,.0f}", justify="right")
     wholes = {"reconstruction", "kl", "total", "entropy"}
     terms = dict.fromkeys(row.part for row in rows if row.part not in wholes)
     sources: dict[str, Callable[[float], float]] = {
@@ -67,15 +48,16 @@ def _sources(rows: Sequence[Row]) -> "rich.table.Table":
         **{f"... {t} term": partial(_one, rows, estimator="trace", part=t) for t in terms},
         "minibatches": lambda p: _between(rows, p),
     }
-    for name, source in sources.items():
-        base = {p: _one(rows, p, "analytic", "reconstruction") for p in points}
-        values = [source(point) / base[point] for point in points]
-        if not all(map(isnan, values)):  # as where Trace_ELBO was not measured
-            table.add_row(name, *map(_number, values))
-    return table
+    base = {p: _one(rows, p, "analytic", "reconstruction") for p in points}
+    lines = {name: [at(p) / base[p] for p in points] for name, at in sources.items()}
+    # there are none where Trace_ELBO was not measured
+    found = {name: line for name, line in lines.items() if not all(map(isnan, line))}
+    title = "Sources of noise in the encoder's gradient, times the reconstruction's"
+    cells = [(name, *map(_number, line)) for name, line in found.items()]
+    return Listing(title, _header("source", points), cells)
 
 
-def _signals(rows: Sequence[Row]) -> "rich.table.Table":
+def _signals(rows: Sequence[Row]) -> Listing:
     title = "Norm of the mean gradient in the encoder over one clip's standard deviation"
     chosen = pick(rows, part="total", group=GROUP)
     return _by_iteration(
@@ -85,7 +67,7 @@ def _signals(rows: Sequence[Row]) -> "rich.table.Table":
     )
 
 
-def _costs(rows: Sequence[Row]) -> "rich.table.Table":
+def _costs(rows: Sequence[Row]) -> Listing:
     """Variance times seconds: what a given precision costs."""
     first = {row.point: row for row in pick(rows, estimator="analytic", part="total", group=GROUP)}
 
@@ -99,7 +81,7 @@ def _costs(rows: Sequence[Row]) -> "rich.table.Table":
     return _by_iteration(title, pick(rows, part="total", group=GROUP), cost)
 
 
-def _values(rows: Sequence[Row]) -> "rich.table.Table":
+def _values(rows: Sequence[Row]) -> Listing:
     title = "Mean of the ELBO less the exact one, nats per video"
     # those with an exact KL have nothing to show
     chosen = [row for row in pick(rows, part="kl", group="value") if row.variance.value > 0]
@@ -108,40 +90,35 @@ def _values(rows: Sequence[Row]) -> "rich.table.Table":
     )
 
 
-def _by_iteration(
-    title: str, rows: Sequence[Row], cell: Callable[[Row], str]
-) -> "rich.table.Table":
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    table.add_column("estimator", no_wrap=True)
+def _by_iteration(title: str, rows: Sequence[Row], cell: Callable[[Row], str]) -> Listing:
     points = sorted({row.point for row in rows})
-    for point in points:
-        table.add_column(f"{point:,.0f}", justify="right")
+    lines = []
     for name in dict.fromkeys(row.estimator for row in rows):
         mine = {row.point: cell(row) for row in rows if row.estimator == name}
-        table.add_row(name, *(mine.get(point, "") for point in points))
-    return table
+        lines.append((name, *(mine.get(point, "") for point in points)))
+    return Listing(title, _header("estimator", points), lines)
 
 
-def _sweeps(rows: Sequence[Row]) -> "rich.table.Table":
-    from rich.table import Table
+def _header(first: str, points: Sequence[float]) -> tuple[str, ...]:
+    return (first, *(f"{point:,.0f}" for point in points))
 
-    title = "At fresh weights: variance of the whole gradient in the encoder's heads"
-    table = Table(title=title, title_justify="left")
-    for name in ("varied", "to", "Trace_ELBO / analytic", "path / analytic"):
-        table.add_column(name, justify="left" if name == "varied" else "right")
-    chosen = pick(rows, part="total", group=GROUP)
+
+def _sweeps(rows: Sequence[Row]) -> Listing:
+    """A line for each value, the name of what varies in the first of them."""
+    chosen = [row for row in pick(rows, part="total", group=GROUP) if row.estimator != "analytic"]
+    lines: list[tuple[str, ...]] = []
     for study in dict.fromkeys(row.study for row in chosen):
-        table.add_section()
+        name = study
         for point in dict.fromkeys(row.point for row in pick(chosen, study=study)):
-            ratios = [
-                interval(row.ratio).replace("\n", " ")
-                for row in pick(chosen, study=study, point=point)
-                if row.ratio is not None and row.estimator != "analytic"
-            ]
-            table.add_row(study, f"{point:g}", *ratios)
-    return table
+            ratios = (row.ratio for row in pick(chosen, study=study, point=point))
+            cells = (
+                "" if each is None else " ".join(interval(each).split("\n")) for each in ratios
+            )
+            lines.append((name, f"{point:g}", *cells))
+            name = ""
+    title = "At fresh weights: variance of the whole gradient in the encoder's heads"
+    others = (f"{name} / analytic" for name in dict.fromkeys(row.estimator for row in chosen))
+    return Listing(title, ("varied", "to", *others), lines)
 
 
 def interval(estimate: Estimate, sign: str = "") -> str:

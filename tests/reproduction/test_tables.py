@@ -5,7 +5,7 @@ from example_rows import row
 from pyro_factor.reproduction.figure import PLACES, _figure, draw
 from pyro_factor.reproduction.paper import COLUMNS, NUMBERS, Cell
 from pyro_factor.reproduction.schedules import SCHEDULES
-from pyro_factor.reproduction.tables import markdown, render
+from pyro_factor.reproduction.tables import render
 
 CELL = Cell("mnist", "factored", 4, 1)
 
@@ -50,11 +50,6 @@ def test_schedules_never_share_a_line_and_a_try_out_has_none():
     assert found["Factored", "1", "short"] == ["6.71", "1.00 (1)", "2.00 (1)"]
     assert len(found) == 10
     assert "smoke" not in render(rows)
-
-
-def test_columns_are_aligned():
-    table = markdown(["a", "long name"], [["1", "2"], ["wide entry", "3"]])
-    assert len({len(line) for line in table.splitlines()}) == 1
 
 
 def test_the_figure_is_drawn(tmp_path):

@@ -14,6 +14,7 @@ from small_runs import FRAMES, SIZE, SMALL, command
 
 from pyro_factor.config import make_config, read_config
 from pyro_factor.errors import InputError, TimeUp
+from pyro_factor.evaluation.tables import tables
 from pyro_factor.files import locked
 from pyro_factor.inference import load_run
 from pyro_factor.inference.runs import kept_iterations
@@ -21,7 +22,7 @@ from pyro_factor.variance import race as module
 from pyro_factor.variance import race_report
 from pyro_factor.variance.contestants import contestant
 from pyro_factor.variance.race import Standing, race, read_standings
-from pyro_factor.variance.race_report import COLUMNS, race_figure, race_table, write_csv
+from pyro_factor.variance.race_report import COLUMNS, race_figure, race_listings, write_csv
 
 NAMES, SEEDS, POINTS = ("trace:2", "analytic"), (0, 1), (0, 3)
 ITERATIONS = 5
@@ -205,17 +206,18 @@ def test_a_contestant_that_diverges_is_recorded(lost, monkeypatch):
 
 def test_the_table_names_who_diverged(lost, finished):
     _, end = lost[1]
-    text = rendered([*finished[1], replace(end, estimator="path", iteration=2)])
-    assert "diverged; last good iteration: path, seed 0: 2" in text
-    assert cells(text)["path"] == ["0", "", "", "", "", ""]
+    table, diverged = race_listings([*finished[1], replace(end, estimator="path", iteration=2)])
+    assert table.rows[-1] == ("path", "0", "", "", "", "", "")
+    assert diverged.rows == [("path", "0", "2")]
+    assert len(race_listings(finished[1])) == 1
 
 
 def test_a_race_that_all_lose_is_told_and_drawn(lost, tmp_path):
     _, standings = lost
-    assert "diverged; last good iteration: trace, seed 0" in rendered(standings)
+    assert race_listings(standings)[1].rows[0][:2] == ("trace", "0")
     assert race_figure(standings, tmp_path / "race.png").exists()
     # also where there is nothing but the end
-    assert "diverged; last good iteration: trace, seed 0" in rendered(standings[1:])
+    assert race_listings(standings[1:])[1].rows[0][:2] == ("trace", "0")
     assert race_figure(standings[1:], tmp_path / "end.png").exists()
 
 
@@ -288,7 +290,7 @@ def test_a_race_that_has_not_begun_has_no_standings(tmp_path):
 
 def rendered(standings, width=80):
     console = Console(file=StringIO(), width=width)
-    console.print(race_table(standings))
+    console.print(tables(race_listings(standings)))
     return console.file.getvalue()
 
 
@@ -401,9 +403,9 @@ def test_the_command_races(tmp_path, monkeypatch, capsys):
     told = capsys.readouterr().out
     assert "After 2 iterations: test ELBO" in told
     assert "path:2" in told
-    for suffix in ("csv", "png", "svg"):
-        assert (tmp_path / f"my race/race.{suffix}").stat().st_size > 100
-        assert f"my race/race.{suffix}" in told
+    for name in ("race.csv", "race.png", "race.svg", "tables.md"):
+        assert (tmp_path / "my race" / name).stat().st_size > 100
+        assert f"my race/{name}" in told
     assert load_run("my race/path-2-0", iteration=2).config.training.particles == 2
     about = json.loads((tmp_path / "my race/race.json").read_text())
     assert about["clips"] == 30

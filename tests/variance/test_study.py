@@ -15,12 +15,13 @@ from pyro_factor import priors
 from pyro_factor.data import VideoClips
 from pyro_factor.errors import InputError
 from pyro_factor.evaluation.intervals import Estimate
+from pyro_factor.evaluation.tables import tables
 from pyro_factor.inference import load_run
 from pyro_factor.models.networks import Encoder
 from pyro_factor.variance import study, sweep
 from pyro_factor.variance.figure import variance_figures
 from pyro_factor.variance.rows import Row, read_rows, write_csv, write_rows
-from pyro_factor.variance.tables import variance_tables
+from pyro_factor.variance.tables import variance_listings
 
 NAMES = ("trace", "antithetic:2")
 SETTINGS = {"draws": 8, "clips": 2, "progress": False}
@@ -166,7 +167,7 @@ def test_damaged_rows_are_named(run):
 
 def printed(rows, width=80):
     text = io.StringIO()
-    Console(file=text, width=width).print(variance_tables(rows))
+    Console(file=text, width=width).print(tables(variance_listings(rows)))
     return text.getvalue()
 
 
@@ -185,7 +186,7 @@ def test_the_command_prints_tables_and_writes_files(run, capsys):
     folder = run.folder / "variance"
     found = {path.name for path in folder.iterdir()} - {".lock"}
     figures = {f"{name}.{suffix}" for name in ("training", "sweeps") for suffix in ("png", "svg")}
-    assert found == figures | {"rows.jsonl", "rows.csv", "settings.json"}
+    assert found == figures | {"rows.jsonl", "rows.csv", "settings.json", "tables.md"}
     with (folder / "rows.csv").open(encoding="utf-8") as file:
         table = list(csv.DictReader(file))
     rows = read_rows(folder / "rows.jsonl")
