@@ -88,7 +88,7 @@ def test_the_posterior_is_inspected_and_drawn(run, tmp_path):
     calibration = calibrate(run.vae, videos=2)
     drawn = posterior_figures(run.vae, path, found, calibration, tmp_path)
     clips = unseen_clips(run, 2, "test", 0).videos
-    spoiled, foreign = spoil(clips)
+    spoiled, foreign = spoil(clips, torch.arange(2))
     strange = anomalies(run.vae, spoiled)
     drawn.append(save(prediction_figure(run.vae, clips[0]), tmp_path / "prediction.png"))
     figure = anomaly_figure(spoiled[0], strange, int(foreign[0]))

@@ -12,8 +12,8 @@ from ..files import atomic
 from ..models import VideoVAE
 from .gather import evaluating
 from .interpolation import STEPS, decoded_path
-from .pictures import swap
 from .style import as_shown
+from .swaps import exchanged
 
 ENLARGED, GAP = 2, 2  # each pixel's size, and the white pixels between images
 MILLISECONDS = 120  # a frame
@@ -38,7 +38,8 @@ def swap_animation(
     """
     with evaluating(vae, seed=0):
         h = vae.encode(videos).loc
-        swapped = swap(h.unflatten(0, (-1, 2)), columns).flatten(0, 1)
+        pairs = h.unflatten(0, (-1, 2))
+        swapped = exchanged(pairs, pairs.flip(1), columns).flatten(0, 1)
         rows = torch.stack([videos, vae.decode(h), vae.decode(swapped)])
     return tile(rows.movedim(2, 0))
 

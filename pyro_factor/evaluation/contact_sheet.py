@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 
 from ..data import RotatingChairs
 from ..errors import require
-from .style import save, show_strip, styled
+from .style import plain, save, show_strip, styled
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -79,7 +79,7 @@ def sheet_figure(
     for axes, chair in zip(grid, images, strict=False):
         show_strip(axes, torch.from_numpy(chair[:, None] / 255))
     for axes, name in zip(grid, names, strict=False):
-        axes.set_title(name, fontsize=6, pad=1)
+        axes.set_title(plain(name), fontsize=6, pad=1)
     for axes in grid[len(images) :]:
         axes.set_axis_off()
     return fig

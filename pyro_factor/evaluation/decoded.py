@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..errors import InputError, require
+from ..errors import InputError, check_seed, require
 from ..files import atomic
 from ..inference.runs import Run
 from ..models import NotGaussianPrior
@@ -107,6 +107,7 @@ def measure_decoded(
     vae, frames = run.vae, run.vae.num_frames if num_frames is None else num_frames
     require(clips >= 2 and clips % 2 == 0, "clips", clips, "give an even number, 2 or more")
     require(frames >= 1, "num_frames", frames, "give 1 or more")
+    check_seed(seed)
     height, width = vae.image_shape[1:]
     advice = f"likeness is judged in windows of {WINDOW} pixels; train on frames as large"
     require(min(height, width) >= WINDOW, "image_shape", tuple(vae.image_shape), advice)

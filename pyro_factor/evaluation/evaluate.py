@@ -15,6 +15,7 @@ from ..inference import AnalyticKL_ELBO, RecordedTrace_ELBO
 from ..inference.runs import Run
 from ..models import NotGaussianPrior, VideoVAE
 from ..track import Track, tracking
+from .classes import check_classes
 from .codes import Split
 from .gather import (
     STREAMS,
@@ -195,6 +196,7 @@ def _asked(
     Raises:
         InputError: The classifiers can't be asked.
     """
+    check_classes(train, test)
     if not (train.labelled and test.labelled):
         return {"split": own, "single_label": tell_single(train, test, own)}
     given = [own] if own else None
@@ -221,9 +223,10 @@ def _labelled(
 def _metrics(
     train: Gathered, test: Gathered, split: Split, ceiling: Accuracies, num_frames: int
 ) -> Disentanglement | None:
-    """The metrics of today; None where codes or clips are too few for them."""
+    """The metrics of today; None where the codes or the clips don't allow them."""
     best = LabelAccuracies(ceiling.static_static, ceiling.temporal_temporal)
     try:
         return measure_disentanglement(train.codes, test.codes, split, num_frames, ceiling=best)
-    except InputError:
+    except InputError as reason:
+        print(f"Left out: DCI, MIG, SAP and modularity: {reason}", file=sys.stderr)
         return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from torch import Tensor
 
 from ..data.video_data import NamedClasses
-from ..errors import InputError
+from ..errors import InputError, check_seed
 from ..inference.metrics import read_rows
 from ..inference.runs import Run, metrics_path
 from .animations import Animation, interpolation_animation, save_animation, swap_animation
@@ -50,8 +50,10 @@ def figures(run: Run, *, seed: int = 0, say: Callable[[str], object] = print) ->
         The files written: each of `FIGURES` as PNG and SVG, each of `ANIMATIONS` as GIF.
 
     Raises:
-        InputError: The metrics or the scores are damaged; no figure is written then.
+        InputError: The metrics or the scores are damaged, or a seed out of range; no figure is
+            written then.
     """
+    check_seed(seed)
     folder = Path(run.folder) / "figures"
     drawn = _drawn(FIGURES, run, seed, say)
     moving = _drawn(ANIMATIONS, run, seed, say)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from .plots import plane, plane_names
-from .style import styled
+from .style import plain, styled
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -74,13 +74,9 @@ def _legend(
     present, few, columns = np.unique(classes).tolist(), classes.max() < NAMED, 5
     points: Any = axes.collections[0]
     handles, texts = points.legend_elements(num=present if few else NAMED)
-    called = few and len(names) > 0
-    if called:
+    if few and len(names) > 0:
         given = [names[number] for number in present]
-        texts = [n if len(n) <= LONGEST else f"{n[: LONGEST - 1]}…" for n in given]
-        columns = max(1, min(columns, LONGEST // max(map(len, texts))))
-    legend = axes.legend(
-        handles, texts, ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.2)
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(not called)  # a name may hold any sign
+        short = [n if len(n) <= LONGEST else f"{n[: LONGEST - 1]}…" for n in given]
+        columns = max(1, min(columns, LONGEST // max(map(len, short))))
+        texts = list(map(plain, short))
+    axes.legend(handles, texts, ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.2))

@@ -19,8 +19,8 @@ def in_order(codes: Codes, num_frames: int, *, seed: int = 0) -> Codes:
 
     Every three frames of a clip that are two steps apart make one example, in one of the four
     arrangements of the paper: as many examples are in order as are not, in every clip that has
-    an even number of them. A part of the features is judged by its columns of the three frames,
-    one after another.
+    four of them or a multiple of it. A part of the features is judged by its columns of the three
+    frames, one after another.
 
     Args:
         codes: Codes of single frames, clip after clip.

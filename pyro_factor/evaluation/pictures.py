@@ -10,26 +10,10 @@ from torch import Tensor
 from ..models import VideoVAE
 from .gather import evaluating
 from .style import show_strip, styled
+from .swaps import exchanged
 
 if TYPE_CHECKING:
     import matplotlib.figure
-
-
-def swap(
-    h: Float[Tensor, "pairs 2 *frames features"], columns: Sequence[int]
-) -> Float[Tensor, "pairs 2 *frames features"]:
-    """Exchange some columns of the codes between the two members of each pair.
-
-    Args:
-        h: Codes in pairs.
-        columns: The columns to exchange, such as the static ones.
-
-    Returns:
-        New codes; the other columns stay where they were.
-    """
-    swapped, chosen = h.clone(), list(columns)
-    swapped[..., chosen] = h.flip(1)[..., chosen]
-    return swapped
 
 
 @styled
@@ -61,7 +45,7 @@ def swap_figure(
         codes = h[:, :1].unflatten(0, (pairs, 2))
         rows = {
             "drawn from\nthe prior" if videos is None else "decoded": vae.decode(codes),
-            "static parts\nswapped": vae.decode(swap(codes, columns)),
+            "static parts\nswapped": vae.decode(exchanged(codes, codes.flip(1), columns)),
         }
     if videos is not None:
         rows = {"clips": videos[:, :1].unflatten(0, (pairs, 2)), **rows}

@@ -28,7 +28,7 @@ def plane(
 
     Returns:
         Two features as they are; one feature against the frame's number; more features by t-SNE
-        of all frames, as in the paper.
+        of all frames, as in the paper, or one point where all of them are the same.
 
     Raises:
         InputError: More than two features of fewer than 5 frames in all.
@@ -43,6 +43,8 @@ def plane(
 
     points = num_videos * num_frames
     require(points >= 5, "codes", codes.shape, "t-SNE needs 5 frames or more in all")
+    if np.allclose(codes, codes[0, 0]):  # which t-SNE would end the process of
+        return np.zeros((num_videos, num_frames, 2))
     tsne = TSNE(perplexity=min(30, (points - 1) / 3), init="pca", random_state=0)
     shown: np.ndarray = tsne.fit_transform(codes.reshape(points, size))
     return shown.reshape(num_videos, num_frames, 2)

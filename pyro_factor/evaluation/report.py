@@ -12,7 +12,7 @@ from ..errors import InputError, require
 from ..files import atomic
 from ..inference.metrics import read_rows
 from ..inference.runs import config_path, metrics_path
-from ..shareable import entries
+from ..shareable import entries, prior_name
 from .decoded import Decoded, decoded_listings, decoded_path
 from .report_figures import curves_figure, d_scores_figure
 from .results import Judgement, Scores, find_scores, scores_path
@@ -155,7 +155,7 @@ def _described(record: Record) -> tuple[str, ...]:
     model, scores = record.config.model, record.scores
     features = str(sum(map(len, scores.split))) if scores and scores.split else ""
     iterations = f"{record.rows[-1]['iteration']:,}" if record.rows else ""
-    return (record.name, model.prior, f"{model.beta:g}", features, iterations)
+    return (record.name, prior_name(record.config), f"{model.beta:g}", features, iterations)
 
 
 def _names(folders: Sequence[Path]) -> list[str]:

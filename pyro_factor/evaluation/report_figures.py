@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .results import Scores
-from .style import COLOURS, MARKERS, look, styled
+from .style import COLOURS, MARKERS, look, plain, styled
 from .tables import CLASSIFIERS
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def curves_figure(
         points = [(row["iteration"], row["elbo"] / length) for row in rows]
         every = max(1, len(points) // 8)
         (line,) = axes.plot(*zip(*points, strict=True), ms=4, **look(number))
-        line.set(label=name, markevery=every)
+        line.set(label=plain(name), markevery=every)
         late += [elbo for _, elbo in points[len(points) // 10 :]]
     margin = 0.05 * (max(late) - min(late)) or 1.0
     unit = "video" if frames is None else "frame"
@@ -66,7 +66,8 @@ def d_scores_figure(runs: Mapping[str, Scores]) -> "matplotlib.figure.Figure":
             label = None if place else title
             axes.plot(value, height, MARKERS[number], color=colour, ms=5, label=label)
             axes.plot(judged.ceiling.d_score, height, "|", color=colour, ms=12, mew=2)
-    axes.set(yticks=range(len(runs)), yticklabels=list(runs), xlabel="D-score (|: its ceiling)")
+    axes.set_yticks(range(len(runs)), list(map(plain, runs)))
+    axes.set_xlabel("D-score (|: its ceiling)")
     axes.set_xlim(left=0)
     axes.set_ylim(len(runs) - 0.5, -0.5)
     axes.legend()

@@ -44,6 +44,12 @@ def look(number: int) -> dict[str, Any]:
     return {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
 
 
+def plain(name: str) -> str:
+    """A user's name as a text of a figure: no mathematics, and shown in a legend whatever it is."""
+    hidden = "\u200b" if name.startswith("_") else ""
+    return hidden + name.replace("$", r"\$")
+
+
 def styled(
     draw: Callable[Arguments, "matplotlib.figure.Figure"],
 ) -> Callable[Arguments, "matplotlib.figure.Figure"]:

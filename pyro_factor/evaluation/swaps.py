@@ -77,10 +77,10 @@ def measure_swaps(
 
 
 def exchanged(
-    h: Float[Tensor, "videos frames features"],
-    others: Float[Tensor, "videos frames features"],
+    h: Float[Tensor, "*videos frames features"],
+    others: Float[Tensor, "*videos frames features"],
     columns: Sequence[int],
-) -> Float[Tensor, "videos frames features"]:
+) -> Float[Tensor, "*videos frames features"]:
     """Codes with some columns of other codes."""
     codes, chosen = h.clone(), list(columns)
     codes[..., chosen] = others[..., chosen]

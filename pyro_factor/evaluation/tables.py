@@ -86,7 +86,7 @@ def _on_one_line(text: str) -> str:
 def score_listings(scores: Scores) -> list[Listing]:
     """The same tables as words, for any page."""
     found = [_accuracies(scores, scores.task, *each) for each in scores.judged.items()]
-    if found:
+    if scores.metrics is not None:
         found.append(_metrics(scores.metrics))
     for task, judged in scores.beside.items():
         found += [_accuracies(scores, task, *each) for each in judged.items()]
@@ -151,9 +151,7 @@ def _leakages(leakage: Leakage) -> dict[str, float]:
     }
 
 
-def _metrics(metrics: Disentanglement | None) -> Listing:
-    if metrics is None:
-        return Listing("No DCI, MIG, SAP or modularity: too few codes or clips", ("metric",), [])
+def _metrics(metrics: Disentanglement) -> Listing:
     pairs = _pairs(metrics.frames, metrics.clips)
     rows = [(name, *(f"{value:.3f}" for value in pair)) for name, pair in pairs.items()]
     return Listing("Metrics of codes, 0 to 1", ("metric", "frames", "clips"), rows)

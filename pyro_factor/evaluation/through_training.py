@@ -19,7 +19,7 @@ from ..models import SmoothingGuide, VideoVAE
 from .evaluate import evaluate, foreign
 from .gather import TEST_STREAM, batches, evaluating, gather, stream
 from .results import Judgement, scores_path
-from .style import look, styled
+from .style import look, plain, styled
 from .tables import ACCURACIES, CLASSIFIERS, Listing
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def moments_figure(moments: Sequence[Moment], of: str = "") -> "matplotlib.figur
         axes.remove()
     for axes, (title, lines) in zip(fig.axes, panels.items(), strict=True):
         for number, (label, values) in enumerate(lines.items()):
-            axes.plot(x, values, ms=4, label=label, **look(number))
+            axes.plot(x, values, ms=4, label=plain(label), **look(number))
         axes.set(title=title, xlabel="iteration")
         axes.set_ylim(bottom=0)
         axes.legend(fontsize=7)

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..errors import require
 from ..evaluation.style import COLOURS, TITLED, show_strip, styled
 from ..models.videos import Videos
 from .anomalies import Anomalies
@@ -16,23 +17,36 @@ if TYPE_CHECKING:
 
 
 def spoil(
-    videos: Videos, seed: int = 0
+    videos: Videos, item: Int[Tensor, "videos"], seed: int = 0
 ) -> tuple[Float[Tensor, "videos frames channels height width"], Int[np.ndarray, "videos"]]:
-    """Replace one frame of each clip by the next clip's.
+    """Replace one frame of each clip by that of the next clip that shows something else.
 
     Args:
-        videos: Clips (B, N, C, H, W), 2 or more.
+        videos: Clips (B, N, C, H, W).
+        item: What each of them shows, see `Clips`.
         seed: Seed of the choice.
 
     Returns:
         The spoiled clips, and which frame of each is foreign, from 0.
+
+    Raises:
+        InputError: All clips show the same.
     """
     clips = torch.arange(len(videos))
     foreign = np.random.default_rng(seed).integers(videos.shape[1], size=len(clips))
     frames = torch.from_numpy(foreign)
     spoiled = videos.clone()
-    spoiled[clips, frames] = videos.roll(-1, 0)[clips, frames]
+    spoiled[clips, frames] = videos[_next_others(item.cpu()), frames]
     return spoiled, foreign
+
+
+def _next_others(item: Int[Tensor, "videos"]) -> Int[Tensor, "videos"]:
+    """The next clip of another item, for each clip; after the last one comes the first."""
+    several = len(item.unique()) > 1
+    require(several, "item", "one for all clips", "take clips of two things or more")
+    clips = torch.arange(len(item))
+    later = (clips[:, None] + clips) % len(item)
+    return later[clips, (item[later] != item[:, None]).int().argmax(1)]
 
 
 def found_line(found: Anomalies, foreign: Int[np.ndarray, "videos"]) -> str:

@@ -109,6 +109,8 @@ class Posterior:
 
     def _predict(self, run: "Run") -> None:
         """Predict frames and find foreign ones, or say why not."""
+        import torch
+
         from ..evaluation.style import save
         from ..models import NotGaussianPrior
         from .anomalies import anomalies
@@ -117,7 +119,8 @@ class Posterior:
         from .report import prediction_figure
 
         folder = self.run / "posterior"
-        clips = unseen_clips(run, max(self.videos, 2), self.split, self.seed).videos
+        drawn = unseen_clips(run, max(self.videos, 2), self.split, self.seed)
+        clips = drawn.videos
         if clips.shape[1] == 1:
             print("codes, prediction, anomalies: they need several frames, and the clips have one")
             return
@@ -127,7 +130,11 @@ class Posterior:
             print(f"smoothed guide, prediction, anomalies: {reason}")
             return
         print(save(prediction_figure(run.vae, clips[0]), folder / "prediction.png"))
-        spoiled, foreign = spoil(clips, self.seed)
+        item = torch.arange(len(clips)) if drawn.item is None else drawn.item
+        if len(item.unique()) == 1:
+            print("anomalies: all of the clips show the same, so that no frame is another's")
+            return
+        spoiled, foreign = spoil(clips, item, self.seed)
         strange = anomalies(run.vae, spoiled, seed=self.seed)
         print(found_line(strange, foreign))
         figure = anomaly_figure(spoiled[0], strange, int(foreign[0]))

@@ -1,6 +1,7 @@
 """From a trained run to what its guide believes of test clips, and how wrong it is."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -72,6 +73,10 @@ def inspect(
     check_seed(seed)
     folder, clips = Path(run.folder) / "posterior", unseen_clips(run, videos, split, seed)
     attributes = {"run": str(run.folder), "iteration": run.iteration, "split": split}
+    several = videos if clips.item is None else len(clips.item.unique())
+    if several < videos:
+        said = f"{videos} clips show {several} different things, not {videos}"
+        print(f"{said}: intervals over clips are too narrow", file=sys.stderr)
     with locked(folder), tracking(progress) as track:
         write_posterior(
             folder / "posterior.nc",

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..evaluation.style import COLOURS, MARKERS, TITLED, save, show_strip, styled
+from ..evaluation.unseen_frames import masks
 from ..models.layout import Layout
 from ..models.video_vae import VideoVAE
 from .calibration import Calibration
@@ -190,9 +191,8 @@ def prediction_figure(
     Returns:
         The figure: means and spreads of pixels, frames that were seen marked.
     """
-    frames = torch.arange(len(video))
-    masks = {"predicted": frames < (len(video) + 1) // 2, "imputed": frames % 3 == 0}
-    return _prediction(video, {n: (m, predict(vae, video[None], m)) for n, m in masks.items()})
+    asked = masks(len(video)).items()
+    return _prediction(video, {name: (m, predict(vae, video[None], m)) for name, m in asked})
 
 
 @styled

@@ -42,10 +42,10 @@ def _training(rows: Sequence[Row]) -> "matplotlib.figure.Figure":
         mine = pick(rows, estimator=estimator, part=part, group=GROUP)
         _line(sources, mine, what, label, number)
     sources.set_title("Variance of one clip's gradient in the encoder, by source")
-    for number, name in enumerate(dict.fromkeys(row.estimator for row in rows)):
-        mine = pick(rows, estimator=name, part="total", group=GROUP)
-        if mine and name != "analytic":
-            _line(ratios, mine, "ratio", name, number)
+    totals = pick(rows, part="total", group=GROUP)
+    others = dict.fromkeys(row.estimator for row in totals if row.estimator != "analytic")
+    for number, name in enumerate(others, start=1):
+        _line(ratios, pick(totals, estimator=name), "ratio", name, number)
     ratios.axhline(1, color="0.4", lw=0.8)
     ratios.set_title("Variance over draws of h, times the analytic one's")
     for axes in (sources, ratios):
@@ -55,7 +55,8 @@ def _training(rows: Sequence[Row]) -> "matplotlib.figure.Figure":
         axes.set_xlim(left=-2)
         _mark(axes, [row.point for row in rows])
     sources.legend()
-    ratios.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    if others:
+        ratios.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     _plain(ratios)
     return fig
 

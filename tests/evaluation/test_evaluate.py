@@ -171,7 +171,7 @@ CANT_BE_ASKED = {
         priors.factored,
         4,
         28,
-        "labels: got [0]; draw more clips, or take",
+        "labels: got [0]; the clips to score on show one temporal class",
     ),
 }
 
@@ -268,9 +268,10 @@ def test_perfect_codes_have_perfect_metrics(run):
         assert metrics.leakage.temporal_static < 0.1
 
 
-def test_codes_too_few_for_metrics_have_none(make_run):
+def test_codes_too_few_for_metrics_have_none(make_run, capsys):
     run = make_run(examples.laplace_draw, pixels=(0, 10))
     scores = small(run, num_frames=1, clips=20)
     console = Console(width=80, file=StringIO())
     console.print(score_tables(scores))
-    assert (scores.metrics is None) == ("No DCI" in console.file.getvalue())
+    assert (scores.metrics is None) == ("DCI" not in console.file.getvalue())
+    assert (scores.metrics is None) == ("Left out: DCI, MIG, SAP" in capsys.readouterr().err)

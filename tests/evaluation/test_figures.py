@@ -25,12 +25,13 @@ from pyro_factor.evaluation.label_map import labels_figure
 from pyro_factor.evaluation.pictures import (
     examples_figure,
     reconstruction_figure,
-    swap,
     swap_figure,
 )
 from pyro_factor.evaluation.plots import codes_figure, plane, scores_figure, training_figure
+from pyro_factor.evaluation.report_figures import curves_figure
 from pyro_factor.evaluation.results import Scores, find_scores
-from pyro_factor.evaluation.style import save
+from pyro_factor.evaluation.style import plain, save
+from pyro_factor.evaluation.swaps import exchanged
 from pyro_factor.inference.metrics import Metrics
 from pyro_factor.inference.runs import metrics_path
 from pyro_factor.models import VideoVAE, priors
@@ -49,16 +50,16 @@ def write_metrics(run):
 def test_swap_by_hand():
     h = torch.tensor([[[1, 2, 3], [10, 20, 30]], [[4, 5, 6], [40, 50, 60]]]).float()
     expected = [[[10, 2, 30], [1, 20, 3]], [[40, 5, 60], [4, 50, 6]]]
-    assert swap(h, [0, 2]).tolist() == expected
+    assert exchanged(h, h.flip(1), [0, 2]).tolist() == expected
     assert h[0, 0].tolist() == [1, 2, 3]  # a copy
 
 
 def test_swap_with_frames_undoes_itself():
     h = torch.randn(3, 2, 5, 4)
-    swapped = swap(h, [1])
+    swapped = exchanged(h, h.flip(1), [1])
     assert torch.equal(swapped[:, 0, :, 1], h[:, 1, :, 1])
     assert torch.equal(swapped[..., [0, 2, 3]], h[..., [0, 2, 3]])
-    assert torch.equal(swap(swapped, [1]), h)
+    assert torch.equal(exchanged(swapped, swapped.flip(1), [1]), h)
 
 
 def test_swap_figure_shows_the_same_codes_for_a_seed(run):
@@ -141,7 +142,7 @@ def test_classes_that_have_names_are_called_by_them():
     fig = labels_figure(codes, {"all": [0, 1]}, labels, names)
     fig.canvas.draw()  # no sign of a name is taken for mathematics
     shown, numbered = ([t.get_text() for t in a.get_legend().get_texts()] for a in fig.axes)
-    assert shown == ["$walk$", "x" * 23 + "…", "_run"]
+    assert shown == [plain("$walk$"), "x" * 23 + "…", plain("_run")]
     assert [text.strip("$").split("{")[-1].strip("}") for text in numbered] == ["0", "1"]
     static, temporal = (axes.get_legend() for axes in fig.axes)
     assert (static._ncols, temporal._ncols) == (1, 5)
@@ -323,3 +324,24 @@ def test_a_model_of_single_frames_shows_the_clips_it_was_scored_on(tmp_path):
     assert sum(durations) == 6 * MILLISECONDS
     for own_first, frames in ((True, 1), (False, 6)):
         assert Scores.read(find_scores(run.folder, own_first=own_first)).num_frames == frames
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-17, 1e-30])
+def test_codes_that_are_all_the_same_are_one_point(noise):
+    codes = 1.0 * (noise == 1e-17) + noise * np.random.default_rng(0).normal(size=(6, 4, 3))
+    shown = plane(codes)
+    assert shown.shape == (6, 4, 2)
+    assert (shown == shown[0, 0]).all()
+
+
+def test_a_users_names_are_no_mathematics_and_stand_in_the_legend(tmp_path):
+    rows = [{"iteration": float(i), "elbo": float(i)} for i in range(3)]
+    fig = curves_figure({"lr_$1e-3_$x": rows, "_hidden": rows})
+    texts = [text.get_text().strip("\u200b") for text in fig.axes[0].get_legend().get_texts()]
+    assert texts == [r"lr_\$1e-3_\$x", "_hidden"]
+    assert save(fig, tmp_path / "curves.png").exists()
+
+
+def test_a_seed_out_of_range_is_named(run):
+    with pytest.raises(InputError, match="seed: got -1; give 0 or more"):
+        figures(run, seed=-1)

@@ -204,4 +204,7 @@ def test_the_page_says_of_what_the_elbo_is(folder, tmp_path):
 
 def test_a_page_tells_nobody_where_the_data_lie(folder, tmp_path):
     moved = described(folder, tmp_path / "moved", "data", root="/home/somebody/digits")
-    assert "somebody" not in write_report([moved]).read_text(encoding="utf-8")
+    mine = described(folder, tmp_path / "mine", "model", prior="/home/somebody/priors.py:mine")
+    page = write_report([moved, mine], tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "priors.py:mine" in page
+    assert "somebody" not in page

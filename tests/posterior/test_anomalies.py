@@ -64,8 +64,17 @@ def test_bad_input_is_named(videos):
         anomalies(linear_pair(), videos, num_samples=0)
 
 
+def test_a_foreign_frame_is_of_a_clip_that_shows_something_else(videos):
+    four = torch.rand(4, *videos.shape[1:])
+    spoiled, foreign = spoil(four, torch.tensor([7, 7, 3, 7]))
+    for clip, donor in enumerate([2, 2, 3, 2]):
+        assert torch.equal(spoiled[clip, foreign[clip]], four[donor, foreign[clip]])
+    with pytest.raises(InputError, match="item: got 'one for all clips'; take clips of two"):
+        spoil(four, torch.zeros(4, dtype=torch.long))
+
+
 def test_a_clip_is_spoiled_in_one_frame(videos):
-    spoiled, foreign = spoil(videos)
+    spoiled, foreign = spoil(videos, torch.arange(VIDEOS))
     for clip, frame in enumerate(foreign):
         changed = (spoiled[clip] != videos[clip]).flatten(1).any(-1)
         assert changed.nonzero().flatten().tolist() == [frame]
