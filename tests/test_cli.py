@@ -10,7 +10,7 @@ from small_runs import command as run
 
 from pyro_factor import cli
 from pyro_factor.config import read_config
-from pyro_factor.inference import load
+from pyro_factor.inference import load, load_run
 from pyro_factor.inference.trainer import Trainer
 
 MY_PRIOR = """
@@ -110,6 +110,15 @@ def test_ctrl_c_saves_and_the_command_it_names_goes_on(tmp_path, monkeypatch, ca
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
     rows = (tmp_path / "cut/metrics.jsonl").read_text().splitlines()
     assert [json.loads(row)["iteration"] for row in rows] == [2, 4, 6]
+
+
+def test_a_resumed_run_keeps_its_own_words_for_a_number(tmp_path):
+    (tmp_path / "mine.py").write_text(MY_PRIOR)
+    made = ["train", *SMALL, "--prior", "mine.py:my_prior", "--folder", "runs/one", "--keep", 0]
+    assert run(*made, "--iterations", 2, "--prior-args", "scale=1") == 0
+    again = ["--prior-args", "scale=1.0", "--resume"]
+    assert run(*made, "--iterations", 4, *again) == 0
+    assert load_run("runs/one", iteration=0).vae.num_features == 3  # kept before it went on
 
 
 def test_a_resumed_run_may_grow_and_no_more(tmp_path, capsys):

@@ -30,6 +30,7 @@ from .quadratic import check_plates, expected_log_prob
 from .terms import (
     Sites,
     Terms,
+    guide_sites,
     is_exact_conditional,
     joint_of,
     latent_sites,
@@ -51,7 +52,8 @@ class AnalyticKL_ELBO(Rechecked, ELBO):
       of one under a plate;
     - every draw of the guide is a Normal whose parameters depend on no draw, and none is masked.
 
-    Any Pyro model may be given, with plates and subsampling. One with a method
+    Any Pyro model may be given, with plates and subsampling, and Pyro's `AutoNormal` as its guide
+    where all supports are real. One with a method
     `expected_log_prior(normals, *args)` gives E_q[log p(h)] itself, as `VideoVAE(...).model` does;
     its guide may also draw sites marked `infer={"exact_conditional": True}`, which are integrated
     out, or all others from one Gaussian, marked `infer={"joint": q}` (`SmoothingGuide`); and all
@@ -135,7 +137,7 @@ class AnalyticKL_ELBO(Rechecked, ELBO):
             return self._quadratic_terms(model, guide, args, kwargs)
         traces = list(self._get_traces(model, guide, args, kwargs))
         model_trace, guide_trace = traces[0]
-        drawn, latents = latent_sites(guide_trace), latent_sites(model_trace)
+        drawn, latents = guide_sites(guide_trace), latent_sites(model_trace)
         check_names(latents, drawn)
         seen = [site for trace, _ in traces for site in observed_sites(trace).values()]
         reconstruction = sum((s["log_prob_sum"] for s in seen), start=torch.tensor(0.0))
@@ -155,7 +157,7 @@ class AnalyticKL_ELBO(Rechecked, ELBO):
         grad, totals = torch.is_grad_enabled(), dict[str, Tensor]()
         with torch.inference_mode(False), torch.enable_grad():
             for model_trace, guide_trace in self._get_traces(model, guide, args, kwargs):
-                drawn, latents = latent_sites(guide_trace), latent_sites(model_trace)
+                drawn, latents = guide_sites(guide_trace), latent_sites(model_trace)
                 check_names(latents, drawn)
                 check_masks(latents)
                 check_masks(drawn)

@@ -15,7 +15,15 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from ..models.errors import InvalidPairError
 from ..models.linearity import check_program
 from ..models.program import Substitute
-from .terms import JOINT, Sites, is_exact_conditional, latent_sites, normal_below, without_event
+from .terms import (
+    JOINT,
+    Sites,
+    guide_sites,
+    is_exact_conditional,
+    latent_sites,
+    normal_below,
+    without_event,
+)
 
 
 def check_independent_normals(
@@ -40,7 +48,7 @@ def check_independent_normals(
         trace = poutine.trace(guide).get_trace(*args, **kwargs)
         with Substitute(_subsamples(trace)):
             again_trace = poutine.trace(guide).get_trace(*args, **kwargs)
-    first, second = latent_sites(trace), latent_sites(again_trace)
+    first, second = guide_sites(trace), guide_sites(again_trace)
     for name, site in first.items():
         if is_exact_conditional(site) or (jointly and JOINT in site["infer"]):
             continue
@@ -63,7 +71,7 @@ def check_jointly_gaussian(model: Callable, guide: Callable, args: tuple, kwargs
         NotGaussianPrior: Names the draw whose family, scale or mean is to blame.
     """
     with evaluated(model, guide), torch.no_grad(), torch.random.fork_rng(), poutine.block():
-        drawn = latent_sites(poutine.trace(guide).get_trace(*args, **kwargs))
+        drawn = guide_sites(poutine.trace(guide).get_trace(*args, **kwargs))
         trace = poutine.trace(model).get_trace(*args, **kwargs)
         check_names(latent_sites(trace), drawn)
         for name, site in drawn.items():

@@ -26,6 +26,29 @@ def latent_sites(trace: Trace) -> Sites:
     return {s["name"]: s for s in sample_sites(trace) if not s["is_observed"]}
 
 
+def guide_sites(trace: Trace) -> Sites:
+    """What a guide draws, by name; of `AutoNormal`, which draws from Deltas, from Normals.
+
+    It draws `NAME_unconstrained` from a Normal, marked as auxiliary, and `NAME` from a Delta at
+    what that becomes: where the support is that of a Normal, at the draw itself.
+    """
+    sites = latent_sites(trace)
+    helpers = {name: s for name, s in sites.items() if s["infer"].get("is_auxiliary")}
+    return {
+        name: _without_helper(site, helpers.get(f"{name}_unconstrained"))
+        for name, site in sites.items()
+        if name not in helpers
+    }
+
+
+def _without_helper(site: dict[str, Any], helper: dict[str, Any] | None) -> dict[str, Any]:
+    delta = without_event(site["fn"])
+    if helper is None or not isinstance(delta, dist.Delta):
+        return site
+    same = torch.equal(helper["value"], site["value"])
+    return site | {"fn": helper["fn"]} if same and not delta.log_density.any() else site
+
+
 def observed_sites(trace: Trace) -> Sites:
     """The sites of a trace that are observed, by name."""
     return {s["name"]: s for s in sample_sites(trace) if s["is_observed"]}

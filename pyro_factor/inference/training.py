@@ -12,7 +12,7 @@ from torch import nn
 
 from ..allocator import keep_freed_memory
 from ..checkpoint import Checkpoint, restore
-from ..config import Config, TrainingConfig, first_difference
+from ..config import Config, TrainingConfig, first_difference, read_config
 from ..data import VideoData
 from ..errors import InputError, require
 from ..files import locked
@@ -149,8 +149,10 @@ def train(
     require(held or not resume, "folder", str(folder), "it holds no run; leave out resume")
     with locked(folder, parts=[KEPT]):
         checkpoint = _resumed(folder, config) if resume else None
-        if not resume:
+        if checkpoint is None:
             _refuse_overwriting(folder)
+        else:  # in its own words: 1 and 1.0 are one number and two fingerprints
+            config = config.model_copy(update={"model": read_config(config_path(folder)).model})
         vae.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if checkpoint is not None:
             restore(vae, checkpoint.part("weights"), checkpoint_path(folder))
@@ -252,7 +254,8 @@ def _resumed(folder: Path, config: Config) -> Checkpoint:
         raise InputError(f"{folder}: can't go on with another configuration: {difference}")
     _check_optimiser(folder, checkpoint, config.training.iterations)
     asked = set(config.training.keep) - set(stored.training.keep)
-    past = ", ".join(str(each) for each in sorted(asked) if each < checkpoint.iteration)
+    done = checkpoint.iteration + (checkpoint.iteration == config.training.iterations)
+    past = ", ".join(str(each) for each in sorted(asked) if each < done)
     if past:
         print(f"Left out: weights of iterations that are past: {past}", file=sys.stderr)
     read_rows(metrics_path(folder))  # refused, if they are damaged, before anything is written

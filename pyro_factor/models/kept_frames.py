@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a prior need not be hashable
 class KeptFrames:
     """The prior of the frames 1, 1 + every, 1 + 2 every, ... of a prior.
 

@@ -19,8 +19,9 @@ from .random_walk import GaussianRandomWalk
 
 MAGNITUDES = (1.0, 10.0, 1000.0)
 LINES_EACH = 3
-# of the magnitude of the values compared
+# of the magnitude of the draws, and of what varies with them
 TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-4}
+DIGITS = 32  # the last ones, of the largest value
 
 # The Gaussian families, and what of each must not depend on a draw.
 FAMILIES: dict[type, Callable[[Any], Tensor]] = {
@@ -122,9 +123,14 @@ def _mean_and_scale(site: dict[str, Any], subject: str) -> tuple[Tensor, Tensor]
 
 def _affine(a: Tensor, b: Tensor, c: Tensor, t: Tensor, magnitude: float) -> Tensor:
     error = (c - (t * a + (1 - t) * b)).abs()
-    largest = torch.stack([part.abs().max() for part in (a, b) if part.numel()] or [a.sum()]).sum()
+    if not a.numel():
+        return error <= 0
+    # beside a large constant much that varies would pass; to that there are its digits
+    varies, largest = (a - b).abs().max(), torch.maximum(a.abs(), b.abs()).max()
+    rounding = DIGITS * torch.finfo(a.dtype).eps * largest
+    tolerance = TOLERANCE[a.dtype] * (magnitude + varies) + rounding
     # not (error <= tolerance) rather than error > tolerance, so that NaN fails
-    return error <= TOLERANCE[a.dtype] * (magnitude + largest)
+    return error <= tolerance
 
 
 def _depends_on(

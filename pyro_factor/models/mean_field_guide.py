@@ -1,16 +1,14 @@
 """The guide's companion for per-site KLs: global draws independent of the frames' draws."""
 
+from typing import Any
+
 import pyro
 import pyro.distributions as dist
-from jaxtyping import Float
-from pyro import poutine
 from torch import Tensor
 
 from ..errors import require
 from .layout import Draw, Layout
-from .program import plain_numbers
 from .video_guide import OwnPlates, VideoGuide, sample_frames
-from .videos import Videos
 
 
 class MeanFieldGuide(VideoGuide):
@@ -25,6 +23,8 @@ class MeanFieldGuide(VideoGuide):
         TraceMeanField_ELBO()(vae.model, guide)(videos)
     """
 
+    _of: tuple[VideoGuide, ...] = ()
+
     @classmethod
     def of(cls, guide: VideoGuide) -> "MeanFieldGuide":
         """The companion of a guide, with the same encoder.
@@ -34,28 +34,31 @@ class MeanFieldGuide(VideoGuide):
         """
         advice = "its companion needs a guide of independent frames"
         require(guide.name == VideoGuide.name, "guide", guide.name, advice)
-        return cls(guide.reader, guide.encoder, guide.beta, guide.images)
+        companion = cls(guide.reader, guide.encoder, guide.beta, guide.images)
+        companion._of = (guide,)  # in a tuple, so that its weights are not there twice
+        return companion
 
-    def forward(self, videos: Videos) -> Float[Tensor, "*particles videos frames features"]:
-        """Sample all draws, in the order of the prior; return h."""
-        q = self.recognise(videos)
-        num_videos, num_frames = videos.shape[:2]
-        layout = self.reader.layout(num_frames)
-        globals_ = self._globals(layout, q)
-        clips, plates = self.reader.clips(num_videos, num_frames), OwnPlates()
-        with clips, poutine.scale(scale=self.beta), plain_numbers(q.loc.dtype, q.loc.device):
-            drawn = {
-                draw.name: sample_frames(layout, plates, draw, q)
-                if draw.index is not None
-                else _sample_global(plates, draw, globals_[draw.name])
-                for draw in layout.draws
-            }
-            return layout.stack(drawn)
+    @property
+    def beta(self) -> float:
+        """Weight of the latent draws: that of the guide whose companion it is."""
+        return self._of[0].beta if self._of else self._beta
 
-    def _globals(self, layout: Layout, q: dist.Normal) -> dict[str, dist.Normal]:
+    @beta.setter
+    def beta(self, beta: float) -> None:
+        self._beta = beta
+
+    def _sample(self, layout: Layout, plates: OwnPlates, q: Any, known: Any) -> Tensor:
+        """Sample all draws, in the order of the prior."""
+        drawn = {
+            draw.name: sample_frames(layout, plates, draw, q)
+            if draw.index is not None
+            else _sample_global(plates, draw, known[draw.name])
+            for draw in layout.draws
+        }
+        return layout.stack(drawn)
+
+    def _known(self, layout: Layout, q: dist.Normal) -> dict[str, dist.Normal]:
         """The Normal of each global draw, in the shape it has under the plates."""
-        if not layout.global_draws:
-            return {}
         conditional = self.reader.conditional(layout.num_frames)
         loc = conditional.loc(q.loc).to(q.loc)
         scale = conditional.precision.rsqrt().to(q.loc).expand_as(loc)

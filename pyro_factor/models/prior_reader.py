@@ -18,7 +18,7 @@ from .kept_frames import KeptFrames
 from .layout import Layout, columns_of
 from .linearity import check_linear_gaussian
 from .precision import Reader
-from .program import CLIPS, Prior, algebra, plain_numbers, tensors_of
+from .program import CLIPS, Prior, algebra, moved, plain_numbers, tensors_of
 from .read_layout import read_layout
 
 TERMS = {"static": "hs", "temporal": "ht"}  # the factors of closed forms' terms, if named otherwise
@@ -174,6 +174,16 @@ class PriorReader:
         form, self._readers[num_frames] = marginal_form(joint, self._readers.get(num_frames))
         return form
 
+    def _check(self, layout: Layout) -> None:
+        """Raise unless the prior is linear-Gaussian, and would be if it were trained a little.
+
+        By weights that are 0 at first a network is affine, and then isn't.
+        """
+        check_linear_gaussian(self.prior, layout)
+        with moved(tensors_of(self.prior)) as any_learned:
+            if any_learned:
+                check_linear_gaussian(self.prior, layout)
+
     def _read(self, what: str, num_frames: int, read: Callable[[Joint], Part]) -> Part:
         if (what, num_frames) in self._kept:
             return self._kept[what, num_frames]  # type: ignore[return-value]
@@ -181,7 +191,7 @@ class PriorReader:
         layout = self._layouts[num_frames]
         with algebra(self.prior):
             if num_frames not in self._checked:
-                check_linear_gaussian(self.prior, layout)
+                self._check(layout)
                 self._checked.add(num_frames)
             joint = Joint(self.prior, layout)
             part = read(joint)

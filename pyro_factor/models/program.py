@@ -1,7 +1,7 @@
 """Running a prior's program by itself, and how the algebra on it is done."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
@@ -23,6 +23,7 @@ Program = Callable[[Mapping[str, Tensor]], tuple[Tensor, list[dict[str, Any]]]]
 
 CLIPS = "clips"  # the plate over clips that encloses a prior
 OBSERVED = "x"  # the clips that a model observes
+STEP = 1e-3  # of a parameter's own size
 
 
 def run_prior(
@@ -111,6 +112,24 @@ def tensors_of(prior: Any) -> list[Tensor]:
     if isinstance(prior, nn.Module):
         return [*prior.parameters(), *prior.buffers()]
     return [prior] if isinstance(prior, Tensor) else []
+
+
+@contextmanager
+def moved(tensors: Sequence[Tensor]) -> Iterator[bool]:
+    """Move those of some tensors that train a little off their values, and put them back.
+
+    Yields:
+        Whether there are any.
+    """
+    learned = {tensor: tensor.data for tensor in tensors if tensor.requires_grad}
+    try:
+        for tensor, value in learned.items():
+            step = STEP * torch.randn(value.shape).to(value)
+            tensor.data = value + step * torch.where(value == 0, 1.0, value.abs())
+        yield bool(learned)
+    finally:
+        for tensor, value in learned.items():  # itself: a CUDA graph knows where it lies
+            tensor.data = value
 
 
 @contextmanager

@@ -7,11 +7,26 @@ from typing import cast
 from pyro.nn import PyroModule
 from torch import nn
 
+from .images import Images
+from .prior_reader import PriorReader
+
 
 class Registering(PyroModule):
-    """A Pyro module with networks in it."""
+    """Half of a pair: a Pyro module with networks in it, and with a prior's where it has some.
+
+    Args:
+        reader: The prior, read.
+        beta: Weight of the latent draws (eq. 5).
+        images: What a frame is.
+    """
 
     registers = True  # weight by weight, each time a network is used
+
+    def __init__(self, reader: PriorReader, beta: float, images: Images) -> None:
+        super().__init__()
+        self.reader, self.beta, self.images = reader, beta, images
+        if isinstance(reader.prior, nn.Module):
+            self.hold("prior", reader.prior)  # so that its parameters train
 
     def network(self, name: str) -> nn.Module:
         """One of its networks, its weights registered with Pyro unless within `unregistered`."""

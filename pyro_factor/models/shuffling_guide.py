@@ -60,7 +60,7 @@ class ShufflingGuide(VideoGuide):
         q = self.recognise(videos)
         if not self.training:
             return q
-        num_videos, num_frames = videos.shape[:2]
+        num_videos, num_frames = map(int, videos.shape[:2])  # tensors where Pyro's JIT traces
         shift = torch.randint(
             min(1, num_frames - 1), num_frames, (num_videos,), device=q.loc.device
         )

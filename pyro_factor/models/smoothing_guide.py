@@ -31,7 +31,7 @@ class SmoothingGuide(VideoGuide):
 
     def combined(self, frames: dist.Normal) -> LatentPosterior:
         """Return q(h | x) of what each frame alone says, .loc and .scale (B, N, D)."""
-        return smooth(self.reader.form(frames.loc.shape[-2]), frames.loc, frames.scale)
+        return smooth(self.reader.form(int(frames.loc.shape[-2])), frames.loc, frames.scale)
 
     def _sample_frames(self, layout: Layout, plates: OwnPlates, q: Any) -> dict[str, Tensor]:
         entries = layout.entries.to(q.loc.device)

@@ -91,7 +91,7 @@ def thinned_pair(vae: VideoVAE, every: int, largest: int | None = None) -> Video
     require(largest < vae.num_frames, "every", largest, advice)
     prior = thinned(vae.prior, every, vae.num_frames)
     try:
-        return VideoVAE(
+        pair = VideoVAE(
             prior,
             -(-vae.num_frames // largest),
             encoder=vae.guide.encoder,
@@ -102,6 +102,11 @@ def thinned_pair(vae: VideoVAE, every: int, largest: int | None = None) -> Video
     except NotGaussianPrior as error:
         advice = "the prior of those frames alone isn't known; give 1"
         raise InputError(f"every: got {largest}; {advice} ({error})") from error
+    own = {id(each) for each in vae.parameters()}
+    shared = all(id(each) in own for each in pair.parameters())
+    advice = "the prior's thinned(every) must return a prior with its own parameters, not copies"
+    require(shared, "every", every, advice)
+    return pair
 
 
 def thinned_pairs(vae: VideoVAE, distances: Sequence[int]) -> dict[int, VideoVAE]:

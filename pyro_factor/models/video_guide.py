@@ -19,7 +19,7 @@ from .networks import full_precision
 from .prior_reader import PriorReader
 from .program import plain_numbers
 from .registration import Registering
-from .videos import Videos, check_videos, same_place
+from .videos import Videos, check_output, check_videos, same_place
 
 
 class VideoGuide(Registering):
@@ -40,10 +40,7 @@ class VideoGuide(Registering):
     def __init__(
         self, reader: PriorReader, encoder: nn.Module, beta: float, images: Images
     ) -> None:
-        super().__init__()
-        self.reader, self.beta, self.images = reader, beta, images
-        if isinstance(reader.prior, nn.Module):
-            self.hold("prior", reader.prior)  # so that its parameters train
+        super().__init__(reader, beta, images)
         self.hold("encoder", encoder)
 
     @classmethod
@@ -54,14 +51,17 @@ class VideoGuide(Registering):
         """Return what the encoder makes of each frame alone, .loc and .scale (B, N, D).
 
         Raises:
-            InputError: The clips have another shape or range, or the encoder's weights another
-                dtype or device.
+            InputError: The clips have another shape or range, the encoder's weights another dtype
+                or device, or its outputs another shape.
         """
         check_videos(videos, self.images)
         encoder = self.network("encoder")
         with same_place(videos, encoder):
             loc, scale = map(full_precision, encoder(videos.flatten(0, 1)))
-        frames = videos.shape[:2]
+        frames = num_videos, num_frames = tuple(map(int, videos.shape[:2]))
+        images, features = num_videos * num_frames, self.reader.layout(num_frames).num_features
+        check_output("encoder", loc, (images, features))
+        check_output("encoder", scale, (images, features), (images, 1))
         return dist.Normal(loc.unflatten(0, frames), scale.unflatten(0, frames))
 
     def posterior(self, videos: Videos) -> dist.Normal | LatentPosterior:
@@ -81,21 +81,27 @@ class VideoGuide(Registering):
         return marginals(self.posterior(videos), videos.dtype)
 
     def forward(self, videos: Videos) -> Float[Tensor, "*particles videos frames features"]:
-        """Sample the draws of frames, then the global ones; return h."""
+        """Sample all draws; return h."""
         q = self.posterior(videos)
         num_videos, num_frames = map(int, videos.shape[:2])  # tensors where Pyro's JIT traces
         layout = self.reader.layout(num_frames)
         # read outside the plate over clips
-        conditional = self.reader.conditional(num_frames) if layout.global_draws else None
+        known = self._known(layout, q) if layout.global_draws else None
         clips = self.reader.clips(num_videos, num_frames)
         dtype = torch.promote_types(videos.dtype, torch.float32)
-        plates = OwnPlates()
         with clips, poutine.scale(scale=self.beta), plain_numbers(dtype, q.loc.device):
-            h = layout.stack(self._sample_frames(layout, plates, q))
-            if conditional is not None:
-                loc, scale_tril = conditional.loc(h).to(h), conditional.scale_tril_like(h)
-                own = layout.global_draws
-                sample_in_turn(layout, plates, own, loc, scale_tril, exact_conditional=True)
+            return self._sample(layout, OwnPlates(), q, known)
+
+    def _known(self, layout: Layout, q: Any) -> Any:
+        """What is known of the global draws: their conditional."""
+        return self.reader.conditional(layout.num_frames)
+
+    def _sample(self, layout: Layout, plates: "OwnPlates", q: Any, known: Any) -> Tensor:
+        """Sample the draws of frames, then the global ones."""
+        h = layout.stack(self._sample_frames(layout, plates, q))
+        if known is not None:
+            loc, scale_tril, own = known.loc(h).to(h), known.scale_tril_like(h), layout.global_draws
+            sample_in_turn(layout, plates, own, loc, scale_tril, exact_conditional=True)
         return h
 
     def _sample_frames(self, layout: Layout, plates: "OwnPlates", q: Any) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from .networks import full_precision
 from .prior_reader import PriorReader
 from .program import OBSERVED
 from .registration import Registering
-from .videos import Videos, check_videos
+from .videos import Videos, check_output, check_videos
 
 
 class VideoModel(Registering):
@@ -31,10 +31,7 @@ class VideoModel(Registering):
     def __init__(
         self, reader: PriorReader, decoder: nn.Module, beta: float, images: Images
     ) -> None:
-        super().__init__()
-        self.reader, self.beta, self.images = reader, beta, images
-        if isinstance(reader.prior, nn.Module):
-            self.hold("prior", reader.prior)  # so that its parameters train
+        super().__init__(reader, beta, images)
         self.hold("decoder", decoder)
 
     def forward(self, videos: Videos) -> Float[Tensor, "*particles videos frames features"]:
@@ -74,8 +71,13 @@ class VideoModel(Registering):
     def outputs(
         self, h: Float[Tensor, "*videos frames features"]
     ) -> Float[Tensor, "*videos frames channels height width"]:
-        """Decode codes, frame by frame, in at least float32: logits or means of pixels."""
+        """Decode codes, frame by frame, in at least float32: logits or means of pixels.
+
+        Raises:
+            InputError: The decoder gives another shape than the frames'.
+        """
         decoded = self.network("decoder")(h.flatten(0, -2).to(self.like.dtype))
+        check_output("decoder", decoded, (h[..., 0].numel(), *self.images.shape))
         return full_precision(decoded).unflatten(0, h.shape[:-1])
 
     def expected_log_prior(

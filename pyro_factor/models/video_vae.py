@@ -13,21 +13,16 @@ from pyro import poutine
 from pyro.nn import PyroModule
 from torch import Tensor, nn
 
-from ..errors import InputError, require
+from ..errors import require
 from .glimpse import default_decoder, default_encoder
 from .images import PIXELS
 from .latent_posterior import LatentPosterior, global_posterior, smooth
 from .networks import ImageShape, check_sizes
 from .prior_reader import PriorReader
+from .prior_sites import check_sites, check_support
 from .program import (
-    CLIPS,
-    OBSERVED,
     Prior,
-    algebra,
-    explained,
     module_local,
-    sample_sites,
-    trace_prior,
 )
 from .registration import name_sites
 from .shuffling_guide import ShufflingGuide
@@ -101,10 +96,12 @@ class VideoVAE(nn.Module):
         self.frequencies, self.glimpse = frequencies, glimpse
         if isinstance(prior, PyroModule):
             name_sites(prior, "prior")  # before it is read, for its PyroSamples have it in theirs
-        _check_sites(prior, num_frames)
+        sites = check_sites(prior, num_frames)
         reader = PriorReader(prior)
         layout = reader.layout(num_frames)
         reader.check(num_frames)
+        for draw in layout.frame_draws:
+            check_support(sites.get(draw.name))
         GUIDES[guide].check(reader, num_frames)
         self.num_features = layout.num_features
         self.default_networks = encoder is None and decoder is None  # others may have other sizes
@@ -285,20 +282,3 @@ class VideoVAE(nn.Module):
 def _check_beta(beta: float) -> None:
     number = isinstance(beta, Real) and 0 < beta < float("inf")
     require(number, "beta", beta, "give a positive, finite weight")
-
-
-def _check_sites(prior: Prior, num_frames: int) -> None:
-    """Raise if a site has a name that the model needs, or a parameter that it wouldn't train."""
-    with algebra(prior), explained(f"prior: run for {num_frames} frames it failed", "mend it"):
-        h, trace = trace_prior(prior, num_frames)
-        found = [h, *(site["fn"].log_prob(site["value"]) for site in sample_sites(trace))]
-    needed = {OBSERVED: "the clips that it observes", CLIPS: "its plate over clips"}
-    for name in needed.keys() & trace.nodes.keys():
-        advice = f"the model calls {needed[name]} so; rename the prior's"
-        raise InputError(f"prior: it has a site {name!r}; {advice}")
-    loose = any(isinstance(each, Tensor) and each.requires_grad for each in found)
-    if loose and not isinstance(prior, nn.Module):
-        raise InputError(
-            "prior: a parameter that a function holds would not be trained with the networks; "
-            "write the prior as a PyroModule that holds it"
-        )

@@ -39,6 +39,16 @@ def check_videos(videos: Tensor, images: Images) -> None:
             raise InputError(f"videos: values from {low} to {high}; scale pixels to {within}")
 
 
+def check_output(network: str, given: Tensor, *wanted: tuple[int, ...]) -> None:
+    """Raise unless what a network gives has one of some shapes.
+
+    Raises:
+        InputError: It has none of them.
+    """
+    shape = tuple(map(int, given.shape))  # tensors where Pyro's JIT traces
+    require(shape in wanted, network, f"outputs {shape}", f"have it give {wanted[0]}")
+
+
 @contextmanager
 def same_place(videos: Tensor, encoder: nn.Module) -> Iterator[None]:
     """Explain a failure of the encoder by clips of another dtype, or on another device.

@@ -8,6 +8,7 @@ import pytest
 import torch
 from pyro import poutine
 from pyro.infer import SVI, Trace_ELBO, TraceMeanField_ELBO
+from pyro.infer.autoguide import AutoNormal
 from pyro.nn import PyroModule, PyroParam
 from torch import nn
 from torch.distributions import constraints
@@ -424,3 +425,54 @@ def test_checks_leave_the_networks_of_functions_as_they_are():
     AnalyticKL_ELBO(max_plate_nesting=1)(model, guide)(torch.randn(16, 6))
     assert encoder[1][0].num_batches_tracked == decoder[1].num_batches_tracked == 1
     assert all(module.training for net in (encoder, decoder) for module in net.modules())
+
+
+def offset_curve(offset):
+    def model():
+        z = pyro.sample("z", dist.Normal(0.0, 1.0))
+        p = pyro.sample("p", dist.Normal(offset + 2 * torch.tanh(z), 0.1))
+        pyro.sample("y", dist.Normal(p, 1.0), obs=torch.tensor(offset + 1.0))
+
+    return model
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e5])
+def test_a_large_constant_hides_no_curve(offset):
+    guide = NormalGuide({"z": (), "p": ()})
+    with pytest.raises(NotGaussianPrior, match="the mean of draw 'p' is not affine"):
+        AnalyticKL_ELBO().loss(offset_curve(offset), guide)
+
+
+def means(points):
+    """A mean, and groups around it, one of them positive where asked for."""
+    centre = pyro.sample("centre", dist.Normal(0.0, 1.0))
+    with pyro.plate("groups", GROUPS):
+        group = pyro.sample("group", dist.Normal(centre, 0.5))
+        pyro.sample("points", dist.Normal(group, 0.3), obs=points)
+
+
+def test_pyros_own_mean_field_guide_is_one_of_normals():
+    points, auto = torch.randn(GROUPS), AutoNormal(means, init_scale=0.3)
+    auto(points)
+    own = NormalGuide({"centre": (), "group": (GROUPS,)}, {"group": ("groups", GROUPS, None)})
+    for name in ("centre", "group"):
+        getattr(own, f"loc_{name}").data = getattr(auto.locs, name).detach().clone()
+        setattr(own, f"scale_{name}", getattr(auto.scales, name).detach().clone())
+    losses = []
+    for guide in (auto, own):
+        torch.manual_seed(0)
+        losses.append(AnalyticKL_ELBO().loss(means, guide, points))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+    AnalyticKL_ELBO().loss_and_grads(means, auto, points)
+    assert all(each.grad.isfinite().all() for each in auto.parameters())
+
+
+def positive(points):
+    spread = pyro.sample("spread", dist.LogNormal(0.0, 1.0))
+    pyro.sample("points", dist.Normal(0.0, spread).expand([GROUPS]).to_event(1), obs=points)
+
+
+def test_a_draw_that_autonormal_bends_is_no_normal():
+    points = torch.randn(GROUPS)
+    with pytest.raises(InvalidPairError, match="site 'spread' is Delta"):
+        AnalyticKL_ELBO().loss(positive, AutoNormal(positive), points)

@@ -160,3 +160,16 @@ def test_the_exact_kl_integrates_the_globals_out_itself():
     guide = MeanFieldGuide.of(vae.guide)
     with pytest.raises(InvalidPairError, match="the guide draws 'hs0' from a Normal of its own"):
         AnalyticKL_ELBO().loss(vae.model, guide, videos)
+
+
+def test_it_has_the_weight_of_the_guide_whose_companion_it_is():
+    vae, videos = small_pair(FACTORED)
+    guide = MeanFieldGuide.of(vae.guide)
+    for beta in (1.0, 4.0):
+        vae.beta = beta
+        found = []
+        for each in (guide, MeanFieldGuide.of(vae.guide)):
+            torch.manual_seed(0)
+            found.append(TraceMeanField_ELBO().loss(vae.model, each, videos))
+        assert found[0] == found[1]
+    assert [*map(id, guide.parameters())] == [*map(id, vae.guide.parameters())]

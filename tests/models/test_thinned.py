@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -312,3 +313,37 @@ def test_a_thinned_prior_is_not_the_one_that_its_name_builds():
     prior = gallery.LearnedFactored()
     assert refer_to(prior).prior == "learned"
     assert refer_to(prior.thinned(4)).prior == FROM_PYTHON
+
+
+class Copying(PyroModule):
+    """A walk that gives a copy of itself, whose scale would never train."""
+
+    def __init__(self, scale=0.1):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor(scale))
+
+    def forward(self, num_frames):
+        return pyro.sample("ht", GaussianRandomWalk(num_frames, 2, self.scale))
+
+    def thinned(self, every):
+        return Copying(self.scale.item() * math.sqrt(every))
+
+
+def test_a_thinned_prior_with_parameters_of_its_own_is_refused():
+    with pytest.raises(InputError, match=r"every: got 2; the prior's thinned\(every\) must return"):
+        thinned_pair(small_vae(Copying()), 2)
+
+
+@dataclass
+class Walk:
+    """Not hashable, as a dataclass is not that can change."""
+
+    scale: float = 0.1
+
+    def __call__(self, num_frames):
+        steps = torch.full((num_frames, 2), self.scale)
+        return pyro.sample("ht", dist.Normal(0.0, steps).to_event(2))
+
+
+def test_a_prior_that_is_not_hashable_is_thinned_too(tmp_path):
+    assert small_run(tmp_path, small_vae(Walk()), 2, every=2).iteration == 2

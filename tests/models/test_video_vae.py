@@ -11,6 +11,7 @@ import torch
 from pyro import poutine
 from pyro.infer import MCMC, NUTS, SVI, JitTrace_ELBO, Predictive, Trace_ELBO, TraceMeanField_ELBO
 from pyro.nn import PyroModule, PyroParam
+from scipy.stats import ttest_ind
 from torch import nn
 
 from pyro_factor import (
@@ -24,6 +25,7 @@ from pyro_factor import (
 )
 from pyro_factor.config import FROM_PYTHON
 from pyro_factor.models import GaussianConditional, InvalidPairError
+from pyro_factor.models.mean_field_guide import MeanFieldGuide
 from pyro_factor.models.networks import Encoder
 from pyro_factor.models.prior_reference import refer_to
 
@@ -574,3 +576,94 @@ def test_smoothed_codes_are_decoded(videos):
     smoothed = vae.smooth(videos).loc
     assert smoothed.dtype == torch.float64
     assert vae.decode(smoothed).dtype == torch.float32
+
+
+class Wide(nn.Module):
+    """Gives a feature more than the prior has."""
+
+    def forward(self, images):
+        return torch.zeros(len(images), 5), torch.ones(len(images), 5)
+
+
+class Flat(nn.Module):
+    def __init__(self, *shape):
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, h):
+        return h.new_zeros(len(h), *self.shape)
+
+
+def test_an_encoder_of_another_width_is_named(videos):
+    vae = small(encoder=Wide())
+    for use in (vae.encode, vae.guide):
+        with pytest.raises(
+            InputError, match=r"encoder: got .outputs \(12, 5\).; have it give \(12, 4"
+        ):
+            use(videos)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (64,), (1, 8, 9)])
+def test_a_decoder_of_another_shape_is_named(videos, shape):
+    vae = small(decoder=Flat(*shape))
+    for use in (vae.model, lambda clips: vae.decode(vae.encode(clips).loc)):
+        with pytest.raises(InputError, match=r"decoder: got .*; have it give \(12, 1, 8, 8\)"):
+            use(videos)
+
+
+def bounded(num_frames):
+    low = -torch.ones(num_frames, 2)
+    return pyro.sample("z", dist.Uniform(low, 1.0).to_event(2))
+
+
+def log_normal(num_frames):
+    return pyro.sample("z", dist.LogNormal(torch.zeros(num_frames, 2), 1.0).to_event(2))
+
+
+@pytest.mark.parametrize(("prior", "kind"), [(bounded, "Uniform"), (log_normal, "LogNormal")])
+def test_a_draw_of_frames_that_no_normal_covers_is_refused(prior, kind):
+    with pytest.raises(NotGaussianPrior, match=f"draw 'z' is {kind}, which has not every real"):
+        small(prior)
+
+
+class Bending(PyroModule):
+    """Affine as it begins: the last weights of its network are 0."""
+
+    def __init__(self, of_scale=False):
+        super().__init__()
+        self.of_scale = of_scale
+        self.bend = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2))
+        nn.init.zeros_(self.bend[2].weight)
+        nn.init.zeros_(self.bend[2].bias)
+
+    def forward(self, num_frames):
+        h = [pyro.sample("h_0", dist.Normal(0.0, 1.0).expand([2]).to_event(1))]
+        for i in range(1, num_frames):
+            bent = self.bend(h[-1])
+            mean, scale = (h[-1], bent.exp()) if self.of_scale else (h[-1] + bent, 0.3)
+            h.append(pyro.sample(f"h_{i}", dist.Normal(mean, scale).to_event(1)))
+        return torch.stack(h, -2)
+
+
+@pytest.mark.parametrize("of_scale", [False, True])
+def test_a_prior_that_training_would_bend_is_not_gaussian_before_it(videos, of_scale):
+    prior = Bending(of_scale)
+    before = {name: value.clone() for name, value in prior.state_dict().items()}
+    vae = small(prior)
+    with pytest.raises(NotGaussianPrior, match="draw 'h_1'"):
+        AnalyticKL_ELBO().loss(vae.model, vae.guide, videos)
+    for name, value in prior.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.filterwarnings("ignore")  # of PyTorch's tracer
+@pytest.mark.parametrize("guide", ["shuffling", "smoothing", "mean field"])
+def test_every_guide_runs_under_the_jit(videos, guide):
+    vae = small(guide="independent" if guide == "mean field" else guide)
+    own = MeanFieldGuide.of(vae.guide) if guide == "mean field" else vae.guide
+    elbo = JitTrace_ELBO(ignore_jit_warnings=True, max_plate_nesting=vae.max_plate_nesting)
+    svi = SVI(vae.model, own, pyro.optim.Adam({"lr": 0.0}), elbo)
+    traced = [svi.step(videos) for _ in range(20)]
+    eager = [Trace_ELBO().loss(vae.model, own, videos) for _ in range(20)]
+    assert ttest_ind(traced, eager).pvalue > 1e-6
