@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from .errors import InputError
-from .files import atomic
+from .files import write_text
 from .sections import (
     DATASETS,
     ChairsConfig,
@@ -76,8 +76,7 @@ def make_config(
 
 def write_config(path: Path, config: Config) -> None:
     """Write a description as JSON, whole or not at all."""
-    with atomic(path) as temporary:
-        temporary.write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_text(path, config.model_dump_json(indent=2) + "\n")
 
 
 def read_config(path: Path) -> Config:

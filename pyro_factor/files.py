@@ -1,12 +1,14 @@
 """Files that are either whole or absent, and folders with one writer."""
 
 import errno
+import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from .errors import InUse, StorageError
+from .errors import InputError, InUse, StorageError, require
 
 ADVICE = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -46,6 +48,43 @@ def atomic(path: Path) -> Iterator[Path]:
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file of text, whole or not at all, as `atomic` does."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write data as JSON, whole or not at all."""
+    write_text(path, as_json(data))
+
+
+def settle(path: Path, data: Any, advice: str) -> None:
+    """Write how a folder's results are made, or hold it against how they were.
+
+    Args:
+        path: The file.
+        data: How they are made.
+        advice: What to do where they were made otherwise.
+
+    Raises:
+        InputError: They were, or the file can't be read.
+    """
+    if not path.exists():
+        write_json(path, data)
+        return
+    try:
+        same = path.read_bytes() == as_json(data).encode()
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror}); move it away") from None
+    require(same, "folder", str(path.parent), advice)
+
+
+def as_json(data: Any) -> str:
+    """Data as JSON, to be read by people as well."""
+    return json.dumps(data, indent=2) + "\n"
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import require
-from ..files import atomic
+from ..files import write_text
 from .rows import Result
 from .tables import render
 
@@ -29,7 +29,6 @@ def write_page(results: Sequence[Result], page: Path) -> Path:
     check_page(page)
     before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
-    with atomic(page) as temporary:
-        text = f"{before}{BEGIN}\n\n{render(results)}\n{END}{after}"
-        temporary.write_text(text, encoding="utf-8")
+    text = f"{before}{BEGIN}\n\n{render(results)}\n{END}{after}"
+    write_text(page, text)
     return page

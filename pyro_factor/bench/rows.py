@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..evaluation.intervals import Estimate
-from ..files import atomic
+from ..files import write_json
 
 VERSION = 1
 
@@ -101,9 +101,7 @@ def merge(held: Sequence[Result], new: Sequence[Result], order: Sequence[str]) -
 
 def write_results(results: Sequence[Result], path: Path) -> Path:
     """Write results as JSON, whole or not at all."""
-    with atomic(path) as temporary:
-        record = {"version": VERSION, "results": [asdict(result) for result in results]}
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_json(path, {"version": VERSION, "results": [asdict(result) for result in results]})
     return path
 
 

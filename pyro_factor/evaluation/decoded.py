@@ -1,6 +1,5 @@
 """Everything that is measured on decoded frames, gathered from a run."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..errors import InputError, check_seed, require
-from ..files import atomic
+from ..files import write_json
 from ..inference.runs import Run
 from ..models import NotGaussianPrior
 from ..track import tracking
@@ -51,8 +50,7 @@ class Decoded:
 
     def write(self, path: Path) -> None:
         """Write the measures as JSON."""
-        with atomic(path) as temporary:
-            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        write_json(path, asdict(self))
 
     @classmethod
     def read(cls, path: Path) -> "Decoded":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import Config, read_config
 from ..errors import InputError, require
-from ..files import atomic
+from ..files import write_text
 from ..inference.metrics import read_rows
 from ..inference.runs import config_path, metrics_path
 from ..shareable import entries, prior_name
@@ -93,8 +93,7 @@ def write_report(
     records = [_read(*each) for each in zip(given, _names(given), strict=True)]
     path = Path(output) if output else (given[0] if len(given) == 1 else Path()) / "report.html"
     page = _render(records, title or " and ".join(record.name for record in records))
-    with atomic(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(path, page)
     return path
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from ..errors import InputError
-from ..files import atomic
+from ..files import write_json
 from .bootstrap import Interval
 from .codes import Split
 from .leakage import Leakage
@@ -102,8 +102,7 @@ class Scores:
 
     def write(self, path: Path) -> None:
         """Write the scores as JSON."""
-        with atomic(path) as temporary:
-            temporary.write_text(json.dumps(self.record(), indent=2) + "\n", encoding="utf-8")
+        write_json(path, self.record())
 
     def record(self) -> dict[str, Any]:
         """The scores as JSON holds them, each set of accuracies with its D-score beside it."""

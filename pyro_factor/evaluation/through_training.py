@@ -1,6 +1,5 @@
 """Scores through a training: of every iteration whose weights a run kept, and of its last."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from ..config import read_config
 from ..errors import require
-from ..files import atomic
+from ..files import write_json
 from ..inference.hardware import choose_device
 from ..inference.runs import Run, config_path, kept_iterations, load_run
 from ..inference.warm_up import factor_kl
@@ -98,9 +97,7 @@ def through_training(
         run.vae.to(choose_device(device))
     moments = [_moment(run, options, progress) for run in runs]
     path = kept_scores_path(folder, split, num_frames, data_root)
-    with atomic(path) as temporary:
-        lines = json.dumps([asdict(moment) for moment in moments], indent=2)
-        temporary.write_text(lines + "\n", encoding="utf-8")
+    write_json(path, [asdict(moment) for moment in moments])
     return moments
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..files import atomic, explained
+from ..files import explained, write_text
 
 # values that are no terms of the ELBO
 OTHERS = ("loss", "gradient", "orthogonality", "persistence")
@@ -113,8 +113,7 @@ class Metrics:
         """Keep the whole rows of a run that goes on after `iteration`; the others come again."""
         rows = [row for row in read_rows(self.path) if row["iteration"] <= iteration]
         kept = [json.dumps(row) + "\n" for row in rows if row["iteration"] % self.log_every == 0]
-        with atomic(self.path) as temporary:
-            temporary.write_text("".join(kept), encoding="utf-8")
+        write_text(self.path, "".join(kept))
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

@@ -71,18 +71,21 @@ def expected_standard(loc: Codes, scale: Codes) -> Nats:
     return -0.5 * (loc.square() + scale.square() + LOG_2PI).sum((-2, -1))
 
 
-def _factored(
+def expected_factored(
     loc: Codes,
     scale: Codes,
     static: int,
     temporal: int,
     static_scale: float | Tensor,
     temporal_scale: float | Tensor,
+    *,
+    expected: Callable[[Codes, Codes, float | Tensor], Nats] = expected_static,
 ) -> dict[str, Tensor]:
+    """The terms of a static factor, by default the paper's, and of a random walk beside it."""
     static_loc, temporal_loc = loc.split([static, temporal], -1)
     static_spread, temporal_spread = scale.split([static, temporal], -1)
     return {
-        "static": expected_static(static_loc, static_spread, static_scale),
+        "static": expected(static_loc, static_spread, static_scale),
         "temporal": expected_walk(temporal_loc, temporal_spread, temporal_scale),
     }
 
@@ -118,7 +121,7 @@ def _factored_conditional(
 # A prior -> the terms of E_q[log p(h)], from (loc, scale) and the prior's own hyperparameters;
 # a module's type -> the terms from (loc, scale, prior), which read the module's parameters.
 REGISTRY: dict[Callable, Callable] = {
-    priors.factored: _factored,
+    priors.factored: expected_factored,
     priors.slow: _slow,
     priors.independent: _independent,
 }

@@ -1,6 +1,5 @@
 """From a trained run to what its guide believes of test clips, and how wrong it is."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,7 +11,7 @@ from ..config import fingerprint
 from ..data.clips import Clips, join
 from ..errors import check_seed, require
 from ..evaluation.gather import stream
-from ..files import atomic, locked
+from ..files import atomic, locked, write_json
 from ..inference.runs import Run
 from ..models import NotGaussianPrior, SmoothingGuide
 from ..models.videos import Videos
@@ -146,6 +145,4 @@ def unseen_clips(run: Run, videos: int, split: str, seed: int) -> Clips:
 
 
 def _write(found: Mapping[str, Sequence[Importance]], path: Path) -> None:
-    with atomic(path) as temporary:
-        records = {guide: [asdict(one) for one in each] for guide, each in found.items()}
-        temporary.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
+    write_json(path, {guide: [asdict(one) for one in each] for guide, each in found.items()})

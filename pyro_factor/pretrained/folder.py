@@ -5,7 +5,7 @@ from pathlib import Path
 from ..checkpoint import write_checkpoint
 from ..config import write_config
 from ..errors import require
-from ..files import atomic, locked
+from ..files import locked, write_text
 from ..inference.runs import checkpoint_path, config_path
 from .card import Model
 from .page import render
@@ -32,8 +32,7 @@ def write_run(model: Model, folder: str | Path) -> Path:
     with locked(folder):
         held = config_path(folder).exists()
         require(not held, "folder", str(folder), "it holds a run; choose another folder")
-        with atomic(folder / "card.md") as temporary:
-            temporary.write_text(render(model), encoding="utf-8")
+        write_text(folder / "card.md", render(model))
         write_checkpoint(checkpoint_path(folder), pretrained.checkpoint)
         write_config(config_path(folder), pretrained.config)  # the last: it makes the folder a run
     return folder

@@ -10,7 +10,7 @@ from ..checkpoint import Checkpoint, write_checkpoint
 from ..config import Config, fingerprint
 from ..errors import require
 from ..evaluation.results import Scores, scores_path
-from ..files import atomic
+from ..files import write_text
 from ..inference.runs import checkpoint_path, load_run, read_state
 from ..models.described import restored_vae
 from ..models.pretrained import pretrained_path
@@ -70,8 +70,7 @@ def release(
 def write_card(name: str) -> Path:
     """Render a model's card beside its file, from what is in the file."""
     path = pretrained_path(name).with_suffix(".md")
-    with atomic(path) as temporary:
-        temporary.write_text(render(read_model(name)), encoding="utf-8")
+    write_text(path, render(read_model(name)))
     return path
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import atomic, locked
+from ..files import locked, write_text
 from .paper import ACCURACY, CLASSIFIERS, D_SCORE, Cell
 
 VERSION = 1
@@ -92,9 +92,8 @@ class Ledger:
             known = {row.key for row in held}
             new = [row for row in _once(rows) if row.key not in known]
             if new:
-                with atomic(self.path) as temporary:
-                    lines = (json.dumps({"version": VERSION, **asdict(row)}) for row in held + new)
-                    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+                lines = (json.dumps({"version": VERSION, **asdict(row)}) for row in held + new)
+                write_text(self.path, "\n".join(lines) + "\n")
         return len(new)
 
     def alone(self) -> AbstractContextManager[None]:

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..files import atomic
+from ..files import write_text
 from .claims_page import render_claims
 from .figure import draw
 from .ledger import Ledger
@@ -19,8 +19,7 @@ def write_tables(ledger: Ledger) -> Path:
     with ledger.alone():
         rows = ledger.rows()
         for name, page in (("tables.md", render(rows)), ("claims.md", render_claims(rows))):
-            with atomic(path.with_name(name)) as temporary:
-                temporary.write_text(page, encoding="utf-8")
+            write_text(path.with_name(name), page)
         if can_draw():
             draw(rows, path.with_name("tables.png"))
     return path

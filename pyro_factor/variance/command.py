@@ -9,7 +9,7 @@ import tyro
 
 from .. import flags
 from ..errors import require
-from ..files import atomic
+from ..files import write_text
 from ..flags import DataRoot
 from .defaults import MEASURED, POINTS, RACERS
 
@@ -112,6 +112,5 @@ def _show(listings: "list[Listing]", path: Path) -> Path:
     from ..evaluation.tables import page, tables
 
     Console().print(tables(listings))
-    with atomic(path) as temporary:
-        temporary.write_text(page(listings), encoding="utf-8")
+    write_text(path, page(listings))
     return path

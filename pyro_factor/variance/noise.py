@@ -99,20 +99,6 @@ def ratio(a: Variance, b: Variance) -> Estimate:
     return independent_ratio(a.estimate, b.estimate)
 
 
-def gradient_bias(x: Gradients, truth: Gradients) -> float:
-    """The squared distance of the means in units of what noise alone would make it: about 1.
-
-    Args:
-        x: Gradients of an estimator.
-        truth: Gradients of another with the same expectation, the same draws; or one of no noise.
-    """
-    difference = x - truth
-    noise = latent_variance(difference).value
-    share = noise / len(difference)
-    mean_square = float(np.square(difference.mean(0)).sum(-1).mean())
-    return mean_square / share if share > 0 else (0.0 if mean_square == 0 else np.inf)
-
-
 def value_bias(values: Float[np.ndarray, "draws"], truth: float) -> Estimate:
     """How far the mean of some values is from the true one, with its interval."""
     return mean(values - truth)

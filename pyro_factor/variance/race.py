@@ -13,7 +13,7 @@ from ..checkpoint import read_checkpoint
 from ..config import Config, make_config
 from ..errors import InputError, InUse, TimeUp, TrainingDiverged, check_seed, require
 from ..evaluation import evaluate
-from ..files import atomic, locked
+from ..files import locked, settle, write_text
 from ..inference.hardware import choose_device
 from ..inference.runs import checkpoint_path, kept_iterations, kept_path, load_run
 from ..inference.seeds import forked
@@ -209,22 +209,11 @@ def _enter(folder: Path, config: Config, clips: int) -> None:
     for key in ("elbo", "particles", "seed", "keep", "device"):
         del about["training"][key]
     del about["data"]["root"]
-    text = json.dumps(about | {"clips": clips}, indent=2) + "\n"
-    path = folder / "race.json"
-    if path.exists():
-        try:
-            same = path.read_bytes() == text.encode()
-        except OSError as error:
-            raise InputError(f"{path}: can't be read ({error.strerror}); move it away") from None
-        advice = "it holds a race of another model, schedule or data; choose another folder"
-        require(same, "folder", str(folder), advice)
-    else:
-        with atomic(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    advice = "it holds a race of another model, schedule or data; choose another folder"
+    settle(folder / "race.json", about | {"clips": clips}, advice)
 
 
 def _add(folder: Path, standing: Standing) -> None:
     with locked(folder, patience=10.0):
         lines = [json.dumps(asdict(s)) + "\n" for s in [*read_standings(folder), standing]]
-        with atomic(folder / "standings.jsonl") as temporary:
-            temporary.write_text("".join(lines), encoding="utf-8")
+        write_text(folder / "standings.jsonl", "".join(lines))

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..evaluation.intervals import Estimate
-from ..files import atomic
+from ..files import atomic, write_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +55,8 @@ ESTIMATES = ("variance", "ratio", "between", "signal_to_noise", "bias")
 
 def write_rows(rows: Iterable[Row], path: Path) -> Path:
     """Write rows as JSON lines."""
-    with atomic(path) as temporary:
-        lines = [json.dumps(asdict(row)) + "\n" for row in rows]
-        temporary.write_text("".join(lines), encoding="utf-8")
+    lines = [json.dumps(asdict(row)) + "\n" for row in rows]
+    write_text(path, "".join(lines))
     return path
 
 

@@ -1,7 +1,6 @@
 """The laboratory on a run: along its training, and at its fresh weights as things vary."""
 
 import copy
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import torch
 
 from ..errors import check_seed, require
-from ..files import atomic, locked
+from ..files import locked, settle
 from ..inference.runs import Run, kept_iterations, load_run
 from ..models.described import part_from_python
 from ..track import tracking
@@ -63,7 +62,9 @@ def variance(
     path = folder / "rows.jsonl"
     names = [runner.name for runner in runners]
     with locked(folder), tracking(progress) as track:
-        _settle(folder, {"estimators": names, "draws": draws, "clips": clips, "seed": seed})
+        settings = {"estimators": names, "draws": draws, "clips": clips, "seed": seed}
+        advice = "its rows were made with other settings; remove the folder, or give the same"
+        settle(folder / "settings.json", settings, advice)
         rows = read_rows(path)
         done = {row.point for row in rows if row.study == "training"}
         for iteration in sorted({*kept_iterations(Path(run.folder)), run.iteration} - done):
@@ -94,14 +95,3 @@ def _can_be_swept(run: Run) -> bool:
     if reason is not None:
         print(f"Left out: what varies at fresh weights: {reason}", file=sys.stderr)
     return reason is None
-
-
-def _settle(folder: Path, settings: dict) -> None:
-    """Write how the rows are made, or hold it against how they were."""
-    path, text = folder / "settings.json", json.dumps(settings, indent=2) + "\n"
-    if not path.exists():
-        with atomic(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    same = path.read_bytes() == text.encode()
-    advice = "its rows were made with other settings; remove the folder, or give the same"
-    require(same, "folder", str(folder), advice)

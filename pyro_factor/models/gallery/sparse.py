@@ -5,13 +5,14 @@ a Gaussian guide, registered here, so `AnalyticKL_ELBO` trains with it; and `Tra
 """
 
 import math
+from functools import partial
 
 import pyro
 import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from ..closed_forms import LOG_2PI, REGISTRY, Codes, Nats, expected_walk
+from ..closed_forms import LOG_2PI, REGISTRY, Codes, Nats, expected_factored
 from ..hyperparameters import Number, check_scales, check_sizes
 from ..random_walk import GaussianRandomWalk
 
@@ -120,21 +121,5 @@ def _laplace_walk(
     return {"temporal": expected_laplace_walk(loc, scale, temporal_scale)}
 
 
-def _sparse_static(
-    loc: Codes,
-    scale: Codes,
-    static: int,
-    temporal: int,
-    static_scale: Number,
-    temporal_scale: Number,
-) -> dict[str, Tensor]:
-    static_loc, temporal_loc = loc.split([static, temporal], -1)
-    static_spread, temporal_spread = scale.split([static, temporal], -1)
-    return {
-        "static": expected_sparse_static(static_loc, static_spread, static_scale),
-        "temporal": expected_walk(temporal_loc, temporal_spread, temporal_scale),
-    }
-
-
 REGISTRY[laplace_walk] = _laplace_walk
-REGISTRY[sparse_static] = _sparse_static
+REGISTRY[sparse_static] = partial(expected_factored, expected=expected_sparse_static)
