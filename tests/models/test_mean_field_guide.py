@@ -90,8 +90,8 @@ def test_two_levels_of_globals_cost_their_correlation_too():
 class Moved(MeanFieldGuide):
     """The companion with other means and scales of the global draws."""
 
-    def _globals(self, layout, q):
-        best = super()._globals(layout, q)
+    def _known(self, layout, q):
+        best = super()._known(layout, q)
         return {k: Normal(n.loc + self.shift, n.scale * self.factor) for k, n in best.items()}
 
 
