@@ -409,7 +409,7 @@ FOLDERS = {
     "fewer iterations": ("train --folder a --resume --iterations 2", "iterations: ...4, ... to 2"),
     "quickstart in another run": ("quickstart --folder a", "a: can't go on ...: the run has 4"),
     "figures' folder": ("figures a", "a part of the path is a file", write(Path("a/figures"))),
-    "scores' file": ("evaluate a --clips 30", "a/scores.json: can't be written", folder(SCORES)),
+    "scores' file": ("evaluate a --clips 100", "a/scores.json: can't be written", folder(SCORES)),
 }
 CONFIGURATIONS = {
     "missing": ("evaluate a", "a/config.json: no run's configuration", remove(CONFIG)),

@@ -80,16 +80,19 @@ def test_generated_chairs_don_t_become_a_folders(tmp_path, capsys):
 
 
 def write_clips(folder, labels):
-    """Nine colour clips; who is in them, and where, as a CSV of some columns."""
+    """Nine colour clips in parts; who is in them, and where, as a CSV of some columns."""
     folder.mkdir(parents=True)
-    np.save(folder / "clips.npy", np.stack([moving(frames=12, seed=n) for n in range(9)]))
+    parts = {"train": range(5), "validation": range(5, 7), "test": range(7, 9)}
+    for part, seeds in parts.items():
+        np.save(folder / f"{part}.npy", np.stack([moving(frames=12, seed=n) for n in seeds]))
     known = {
         "static": lambda n, t: "AB"[n % 2],
         "temporal": lambda n, t: ["left", "right"][t % 2],
     }
     rows = [
-        ",".join([f"clips.npy/{n}", str(t), *(known[label](n, t) for label in labels)])
-        for n in range(9)
+        ",".join([f"{part}.npy/{n}", str(t), *(known[label](n, t) for label in labels)])
+        for part, seeds in parts.items()
+        for n in range(len(seeds))
         for t in range(12)
     ]
     if labels:
