@@ -49,5 +49,5 @@ def check_support(site: dict[str, Any] | None) -> None:
             fn = fn.base_dist
         raise NotGaussianPrior(
             f"prior: draw {site['name']!r} is {type(fn).__name__}, which has not every real value, "
-            "and the guide draws Normals; draw one that has, and return a function of it"
+            "and the guide draws Normals; draw one that has"
         )
