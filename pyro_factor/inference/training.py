@@ -12,7 +12,7 @@ from torch import nn
 
 from ..allocator import keep_freed_memory
 from ..checkpoint import Checkpoint, restore
-from ..config import Config, TrainingConfig, first_difference, read_config
+from ..config import Config, TrainingConfig, first_difference
 from ..data import VideoData
 from ..errors import InputError, require
 from ..files import locked
@@ -148,11 +148,11 @@ def train(
     held = config_path(folder).exists()
     require(held or not resume, "folder", str(folder), "it holds no run; leave out resume")
     with locked(folder, parts=[KEPT]):
-        checkpoint = _resumed(folder, config) if resume else None
-        if checkpoint is None:
+        checkpoint = None
+        if resume:
+            config, checkpoint = _resumed(folder, config)
+        else:
             _refuse_overwriting(folder)
-        else:  # in its own words: 1 and 1.0 are one number and two fingerprints
-            config = config.model_copy(update={"model": read_config(config_path(folder)).model})
         vae.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if checkpoint is not None:
             restore(vae, checkpoint.part("weights"), checkpoint_path(folder))
@@ -247,7 +247,8 @@ def _refuse_overwriting(folder: Path) -> None:
         require(False, "folder", str(folder), advice)
 
 
-def _resumed(folder: Path, config: Config) -> Checkpoint:
+def _resumed(folder: Path, config: Config) -> tuple[Config, Checkpoint]:
+    """Give the description that a run goes on by, and where it is."""
     stored, checkpoint = read_state(folder)
     difference = first_difference(stored, config)
     if difference is not None:
@@ -259,7 +260,8 @@ def _resumed(folder: Path, config: Config) -> Checkpoint:
     if past:
         print(f"Left out: weights of iterations that are past: {past}", file=sys.stderr)
     read_rows(metrics_path(folder))  # refused, if they are damaged, before anything is written
-    return checkpoint
+    # in its own words: 1 and 1.0 are one number, and two fingerprints
+    return config.model_copy(update={"model": stored.model}), checkpoint
 
 
 def _check_optimiser(folder: Path, checkpoint: Checkpoint, iterations: int) -> None:
