@@ -191,6 +191,14 @@ def test_a_finished_run_says_so(tmp_path, capsys):
     assert all(torch.equal(t, before[0][f"weights.{k}"]) for k, t in weights(run.vae).items())
 
 
+def test_weights_that_are_asked_for_too_late_are_named(tmp_path, capsys):
+    small_run(tmp_path, small_vae(), 4)
+    small_run(tmp_path, small_vae(), 4, keep=[2, 4], resume=True)
+    assert "Left out: weights of iterations that are past: 2, 4" in capsys.readouterr().err
+    small_run(tmp_path, small_vae(), 6, keep=[4, 6], resume=True)
+    assert kept_iterations(tmp_path) == [4, 6]
+
+
 def spoil(part):
     def act(trainer):
         with torch.no_grad():

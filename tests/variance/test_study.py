@@ -195,6 +195,12 @@ def test_the_command_prints_tables_and_writes_files(run, capsys):
     assert json.loads((folder / "settings.json").read_text())["draws"] == 8
 
 
+def test_the_analytic_estimator_alone_is_drawn(run, tmp_path):
+    rows = study.variance(run, ("analytic",), sweeps=False, **SETTINGS)
+    drawn = variance_figures(rows, tmp_path)  # warnings are errors
+    assert all(path.exists() for path in drawn)
+
+
 def test_rows_come_back_as_they_were(tmp_path):
     row = Row(
         study="training",
