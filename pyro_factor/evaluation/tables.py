@@ -73,9 +73,10 @@ def page(listings: Sequence[Listing]) -> str:
     """Tables of words in markdown, each beneath its title, what is on several lines on one."""
     parts = []
     for listing in listings:
-        header, *rows = (map(_on_one_line, line) for line in (listing.header, *listing.rows))
-        title = _on_one_line(listing.title)
-        parts.append(f"### {title}\n\n{markdown(list(header), map(list, rows))}")
+        header, *rows = (
+            [_on_one_line(cell) for cell in line] for line in (listing.header, *listing.rows)
+        )
+        parts.append(f"### {_on_one_line(listing.title)}\n\n{markdown(header, rows)}")
     return "\n".join(parts)
 
 

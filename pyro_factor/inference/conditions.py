@@ -14,7 +14,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from ..models.errors import InvalidPairError
 from ..models.linearity import check_program
-from ..models.program import Substitute
+from ..models.program import Substitute, without_event
 from .terms import (
     JOINT,
     Sites,
@@ -22,7 +22,6 @@ from .terms import (
     is_exact_conditional,
     latent_sites,
     normal_below,
-    without_event,
 )
 
 

@@ -9,7 +9,7 @@ from pyro.poutine import Trace
 from torch import Tensor
 
 from ..models.latent_posterior import LatentPosterior
-from ..models.program import sample_sites
+from ..models.program import sample_sites, without_event
 
 Terms = dict[str, Tensor]
 Sites = dict[str, dict[str, Any]]
@@ -116,10 +116,3 @@ def normal_below(fn: Any) -> dist.Normal | None:
     """The Normal that a distribution is, its event declared or not; None if it is none."""
     fn = without_event(fn)
     return fn if isinstance(fn, dist.Normal) else None
-
-
-def without_event(fn: Any) -> Any:
-    """A distribution as it was before its event was declared."""
-    while isinstance(fn, dist.Independent | torch.distributions.Independent):
-        fn = fn.base_dist
-    return fn

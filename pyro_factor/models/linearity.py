@@ -14,7 +14,7 @@ from torch import Tensor
 from .autoregression import GaussianAutoregression
 from .errors import NotGaussianPrior
 from .layout import Layout
-from .program import Prior, Program, run_prior
+from .program import Prior, Program, run_prior, without_event
 from .random_walk import GaussianRandomWalk
 
 MAGNITUDES = (1.0, 10.0, 1000.0)
@@ -110,9 +110,7 @@ def _probe(program: Program, values: Mapping[str, Tensor], subject: str) -> Prob
 
 def _mean_and_scale(site: dict[str, Any], subject: str) -> tuple[Tensor, Tensor]:
     fn = site["fn"]
-    base = fn
-    while isinstance(base, dist.Independent | torch.distributions.Independent):
-        base = base.base_dist
+    base = without_event(fn)
     if type(base) not in FAMILIES:
         raise NotGaussianPrior(
             f"{subject}: draw {site['name']!r} is {type(base).__name__}, not Gaussian; "

@@ -3,13 +3,21 @@
 from contextlib import suppress
 from typing import Any
 
-import pyro.distributions as dist
 from pyro.distributions import constraints
 from torch import Tensor, nn
 
 from ..errors import InputError
 from .errors import NotGaussianPrior
-from .program import CLIPS, OBSERVED, Prior, algebra, explained, sample_sites, trace_prior
+from .program import (
+    CLIPS,
+    OBSERVED,
+    Prior,
+    algebra,
+    explained,
+    sample_sites,
+    trace_prior,
+    without_event,
+)
 
 
 def check_sites(prior: Prior, num_frames: int) -> dict[str, Any]:
@@ -39,15 +47,14 @@ def check_support(site: dict[str, Any] | None) -> None:
     """Raise if a draw of frames can't have all values that the guide's Normal has."""
     if site is None:  # the form's own
         return
-    fn = support = site["fn"]
+    support = None
     with suppress(NotImplementedError, AttributeError):  # a distribution need not say
-        support = fn.support
+        support = site["fn"].support
     while isinstance(support, constraints.independent):
         support = support.base_constraint
     if isinstance(support, constraints.Constraint) and support is not constraints.real:
-        while isinstance(fn, dist.Independent):
-            fn = fn.base_dist
+        family = type(without_event(site["fn"])).__name__
         raise NotGaussianPrior(
-            f"prior: draw {site['name']!r} is {type(fn).__name__}, which has not every real value, "
+            f"prior: draw {site['name']!r} is {family}, which has not every real value, "
             "and the guide draws Normals; draw one that has"
         )

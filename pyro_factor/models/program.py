@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from typing import Any
 
 import pyro
+import pyro.distributions as dist
 import torch
 from pyro import poutine
 from pyro.nn import PyroModule
@@ -88,6 +89,13 @@ def sample_sites(trace: poutine.Trace) -> list[Any]:
         for s in sites
         if not site_is_subsample(s) and not (s["infer"] or {}).get("_deterministic")
     ]
+
+
+def without_event(fn: Any) -> Any:
+    """A distribution as it was before its event was declared."""
+    while isinstance(fn, dist.Independent | torch.distributions.Independent):
+        fn = fn.base_dist
+    return fn
 
 
 def merged(prior: Callable) -> functools.partial:

@@ -72,10 +72,7 @@ def inspect(
     check_seed(seed)
     folder, clips = Path(run.folder) / "posterior", unseen_clips(run, videos, split, seed)
     attributes = {"run": str(run.folder), "iteration": run.iteration, "split": split}
-    several = videos if clips.item is None else len(clips.item.unique())
-    if several < videos:
-        said = f"{videos} clips show {several} different things, not {videos}"
-        print(f"{said}: intervals over clips are too narrow", file=sys.stderr)
+    _say_if_alike(clips)
     with locked(folder), tracking(progress) as track:
         write_posterior(
             folder / "posterior.nc",
@@ -142,6 +139,15 @@ def unseen_clips(run: Run, videos: int, split: str, seed: int) -> Clips:
     device = next(run.vae.parameters()).device
     data = run.data.replace(split=split)
     return join(data.batch(1, stream(seed, clip)) for clip in range(videos)).to(device)
+
+
+def _say_if_alike(clips: Clips) -> None:
+    """Say so where several clips show one thing, and are not independent."""
+    videos = len(clips.videos)
+    several = videos if clips.item is None else len(clips.item.unique())
+    if several < videos:
+        said = f"{videos} clips show {several} different things, not {videos}"
+        print(f"{said}: intervals over clips are too narrow", file=sys.stderr)
 
 
 def _write(found: Mapping[str, Sequence[Importance]], path: Path) -> None:

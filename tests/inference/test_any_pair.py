@@ -444,7 +444,7 @@ def test_a_large_constant_hides_no_curve(offset):
 
 
 def means(points):
-    """A mean, and groups around it, one of them positive where asked for."""
+    """A mean, groups around it, and a point of each."""
     centre = pyro.sample("centre", dist.Normal(0.0, 1.0))
     with pyro.plate("groups", GROUPS):
         group = pyro.sample("group", dist.Normal(centre, 0.5))
