@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import torch
 from jaxtyping import Float
@@ -65,6 +66,13 @@ class Layout:
         return tuple(draw for draw in self.draws if draw.index is None)
 
     @cached_property
+    def global_places(self) -> dict[str, slice]:
+        """Where each global draw's entries are among those of all of them, laid end to end."""
+        sizes = [draw.shape.numel() for draw in self.global_draws]
+        stops = zip(self.global_draws, sizes, accumulate(sizes), strict=True)
+        return {draw.name: slice(stop - size, stop) for draw, size, stop in stops}
+
+    @cached_property
     def factors(self) -> dict[str, list[int]]:
         """Columns of h by draw; draws `name_<i>` that hold the same columns form one `name`."""
         columns = {draw.name: self._columns(draw) for draw in self.frame_draws}
@@ -91,6 +99,11 @@ class Layout:
         assert draw.index is not None
         entries = h.flatten(-2)[..., self._copies.on(h.device, draw.name, draw.index)]
         return entries.reshape(*h.shape[:-2], *self.padded_shape(draw))
+
+    def take_global(self, entries: Tensor, draw: Draw) -> Tensor:
+        """Read a global draw's entries off those of all of them, (*batch, G), in the same way."""
+        own = entries[..., self.global_places[draw.name]]
+        return own.reshape(*entries.shape[:-1], *self.padded_shape(draw))
 
     def padded_shape(self, draw: Draw) -> torch.Size:
         """The shape of a draw with a dimension for each plate that the prior opens anywhere."""

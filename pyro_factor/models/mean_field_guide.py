@@ -62,12 +62,9 @@ class MeanFieldGuide(VideoGuide):
         conditional = self.reader.conditional(layout.num_frames)
         loc = conditional.loc(q.loc).to(q.loc)
         scale = conditional.precision.rsqrt().to(q.loc).expand_as(loc)
-        sizes = [draw.shape.numel() for draw in layout.global_draws]
-        shapes = [(*loc.shape[:-1], *layout.padded_shape(draw)) for draw in layout.global_draws]
-        parts = zip(layout.global_draws, loc.split(sizes, -1), scale.split(sizes, -1), strict=True)
         return {
-            draw.name: dist.Normal(mean.reshape(shape), spread.reshape(shape))
-            for (draw, mean, spread), shape in zip(parts, shapes, strict=True)
+            draw.name: dist.Normal(layout.take_global(loc, draw), layout.take_global(scale, draw))
+            for draw in layout.global_draws
         }
 
 

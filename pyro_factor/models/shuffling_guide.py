@@ -9,7 +9,7 @@ from ..errors import require
 from .prior_reader import PriorReader
 from .program import algebra
 from .video_guide import VideoGuide
-from .videos import Videos
+from .videos import Videos, sizes
 
 STATIC = "hs"
 
@@ -60,7 +60,7 @@ class ShufflingGuide(VideoGuide):
         q = self.recognise(videos)
         if not self.training:
             return q
-        num_videos, num_frames = map(int, videos.shape[:2])  # tensors where Pyro's JIT traces
+        num_videos, num_frames = sizes(videos)
         shift = torch.randint(
             min(1, num_frames - 1), num_frames, (num_videos,), device=q.loc.device
         )

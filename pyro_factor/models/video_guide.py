@@ -19,7 +19,7 @@ from .networks import full_precision
 from .prior_reader import PriorReader
 from .program import plain_numbers
 from .registration import Registering
-from .videos import Videos, check_output, check_videos, same_place
+from .videos import Videos, check_output, check_videos, same_place, sizes
 
 
 class VideoGuide(Registering):
@@ -58,7 +58,7 @@ class VideoGuide(Registering):
         encoder = self.network("encoder")
         with same_place(videos, encoder):
             loc, scale = map(full_precision, encoder(videos.flatten(0, 1)))
-        frames = num_videos, num_frames = tuple(map(int, videos.shape[:2]))
+        frames = num_videos, num_frames = sizes(videos)
         images, features = num_videos * num_frames, self.reader.layout(num_frames).num_features
         check_output("encoder", loc, (images, features))
         check_output("encoder", scale, (images, features), (images, 1))
@@ -83,7 +83,7 @@ class VideoGuide(Registering):
     def forward(self, videos: Videos) -> Float[Tensor, "*particles videos frames features"]:
         """Sample all draws; return h."""
         q = self.posterior(videos)
-        num_videos, num_frames = map(int, videos.shape[:2])  # tensors where Pyro's JIT traces
+        num_videos, num_frames = sizes(videos)
         layout = self.reader.layout(num_frames)
         # read outside the plate over clips
         known = self._known(layout, q) if layout.global_draws else None

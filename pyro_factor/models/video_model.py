@@ -15,7 +15,7 @@ from .networks import full_precision
 from .prior_reader import PriorReader
 from .program import OBSERVED
 from .registration import Registering
-from .videos import Videos, check_output, check_videos
+from .videos import Videos, check_output, check_videos, sizes
 
 
 class VideoModel(Registering):
@@ -41,7 +41,7 @@ class VideoModel(Registering):
             InputError: The clips have another shape or range.
         """
         check_videos(videos, self.images)
-        num_videos, num_frames = map(int, videos.shape[:2])  # tensors where Pyro's JIT traces
+        num_videos, num_frames = sizes(videos)
         sample = self.reader.sampler(num_frames, like=self.like)
         if self.registers:
             self.reader.register(num_frames)
@@ -61,7 +61,7 @@ class VideoModel(Registering):
         self, videos: Videos, h: Float[Tensor, "*particles videos frames features"]
     ) -> None:
         """Observe the clips as `x` given their codes; inside the plate over clips."""
-        num_videos, num_frames = map(int, videos.shape[:2])  # tensors where Pyro's JIT traces
+        num_videos, num_frames = sizes(videos)
         # one dimension for each plate of the prior, all of them right of the clips' plate
         outputs, ones = self.outputs(h), (1,) * self.reader.layout(num_frames).plate_nesting
         outputs = outputs.reshape(*outputs.shape[:-4], *ones, *outputs.shape[-4:])

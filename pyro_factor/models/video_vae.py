@@ -247,15 +247,13 @@ class VideoVAE(nn.Module):
             NotGaussianPrior: The prior isn't Gaussian; the draw is named.
         """
         q, num_frames = self.guide.posterior(videos), videos.shape[1]
-        draws = self.model.reader.layout(num_frames).global_draws
-        if not draws:
+        places = self.model.reader.layout(num_frames).global_places
+        if not places:
             return {}
         found = global_posterior(self.model.reader.conditional(num_frames), q)
-        sizes = [draw.shape.numel() for draw in draws]
-        places = torch.arange(sum(sizes)).split(sizes)
         return {
-            draw.name: LatentPosterior(found.loc[..., at], found.covariance[..., at, :][..., at])
-            for draw, at in zip(draws, places, strict=True)
+            name: LatentPosterior(found.loc[..., at], found.covariance[..., at, at])
+            for name, at in places.items()
         }
 
     def sample_prior(

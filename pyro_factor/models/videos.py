@@ -49,6 +49,12 @@ def check_output(network: str, given: Tensor, *wanted: tuple[int, ...]) -> None:
     require(shape in wanted, network, f"outputs {shape}", f"have it give {wanted[0]}")
 
 
+def sizes(videos: Tensor) -> tuple[int, int]:
+    """How many clips, of how many frames; whole numbers also where Pyro's JIT has tensors."""
+    num_videos, num_frames = map(int, videos.shape[:2])
+    return num_videos, num_frames
+
+
 @contextmanager
 def same_place(videos: Tensor, encoder: nn.Module) -> Iterator[None]:
     """Explain a failure of the encoder by clips of another dtype, or on another device.
