@@ -101,8 +101,7 @@ def _score(vae: VideoVAE, data: VideoData, frames: int) -> tuple[float, float]:
         parts = [data.replace(split=part) for part in ("train", "test")]
         count = max(1, frames // data.num_frames)
         train, test = (
-            gather(vae, batches(part, count, 16, stream(0, i))).codes
-            for i, part in enumerate(parts)
+            gather(vae, batches(part, count, stream(0, i))).codes for i, part in enumerate(parts)
         )
     split = Split(vae.factors["hs"], vae.factors["ht"])
     found = split_accuracies(train, test, split)

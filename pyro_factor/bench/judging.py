@@ -8,7 +8,7 @@ import torch
 
 from ..evaluation import figures
 from ..evaluation.codes import Codes, Split
-from ..evaluation.gather import batches, evaluating, gather
+from ..evaluation.gather import batch_sizes, batches, evaluating, gather
 from ..evaluation.scores import rank, search
 from ..inference import train
 from ..track import Track
@@ -19,7 +19,6 @@ from .timing import Times, spread, take_turns, timed
 
 FRAMES = 100_000
 FEW = 3  # repetitions of what takes a minute
-BATCH = 256  # frames that go through the networks at a time, as in `evaluate`
 
 
 def judging(sizes: Sizes, track: Track) -> list[Row]:
@@ -79,16 +78,16 @@ def _encode(sizes: Sizes, track: Track) -> Times:
     way = Way(sizes=sizes)
     vae, data = way.model().eval(), way.data
     count = max(1, sizes.encoded_frames // sizes.frames)
-    per_batch = max(1, BATCH // sizes.frames)
-    images = data.batch(per_batch, torch.Generator().manual_seed(0)).videos.flatten(0, 1)
+    parts = batch_sizes(count, sizes.frames)
+    images = data.batch(parts[0], torch.Generator().manual_seed(0)).videos.flatten(0, 1)
 
     def ours() -> None:
         with evaluating(vae, 0):
-            gather(vae, batches(data, count, per_batch, torch.Generator().manual_seed(0)))
+            gather(vae, batches(data, count, torch.Generator().manual_seed(0)))
 
     def by_hand() -> None:
         with torch.no_grad():
-            for _ in range(-(-count // per_batch)):
+            for _ in parts:
                 vae.guide.encoder(images)
 
     contestants = {"ours": timed(ours), "by hand": timed(by_hand)}

@@ -20,6 +20,7 @@ from .codes import Split
 from .gather import (
     STREAMS,
     Gathered,
+    batch_sizes,
     batches,
     evaluating,
     gather,
@@ -43,7 +44,6 @@ def evaluate(
     clips: int | None = None,
     split: str = "test",
     seed: int = 0,
-    batch_size: int = 256,
     progress: bool = True,
     write: bool = True,
 ) -> Scores:
@@ -65,8 +65,6 @@ def evaluate(
             frames, and 100 at least.
         split: Which part of the data to score on, "test" or "validation".
         seed: Seed of the clips and of the ELBO's draws.
-        batch_size: Frames that are drawn, and go through the networks, at a time; one clip at
-            least. With another size the seed's clips are others.
         progress: Whether to show progress.
         write: Whether to write the scores.
 
@@ -83,17 +81,10 @@ def evaluate(
     clips = max(-(-PAPER_FRAMES // num_frames), LEAST_CLIPS) if clips is None else clips
     require(clips >= 1, "clips", clips, "give 1 or more")
     check_seed(seed)
-    require(batch_size >= 1, "batch_size", batch_size, "give 1 or more")
 
     with tracking(progress) as track:
         train, test = _encode(
-            run,
-            track,
-            split=split,
-            num_frames=num_frames,
-            clips=clips,
-            per_batch=max(1, batch_size // num_frames),
-            seed=seed,
+            run, track, split=split, num_frames=num_frames, clips=clips, seed=seed
         )
         own = own_split(vae)
         try:
@@ -126,24 +117,17 @@ def scores_file(run: Run, split: str, num_frames: int) -> Path:
 
 
 def _encode(
-    run: Run,
-    track: Track,
-    *,
-    split: str,
-    num_frames: int,
-    clips: int,
-    per_batch: int,
-    seed: int,
+    run: Run, track: Track, *, split: str, num_frames: int, clips: int, seed: int
 ) -> list[Gathered]:
     """Codes of clips of two parts of the data; of the second also the ELBO's terms."""
     vae = run.vae
-    measures = (None, elbo_terms(vae, num_frames))
+    measures, sizes = (None, elbo_terms(vae, num_frames)), batch_sizes(clips, num_frames)
     gathered = []
     with evaluating(vae, seed):
         parts = run.data.replace(num_frames=num_frames).scoring(split)
         for data, number, measure in zip(parts, STREAMS, measures, strict=True):
-            drawn = batches(data, clips, per_batch, stream(seed, number))
-            shown = track(drawn, -(-clips // per_batch), f"Encoding {data.split} clips")
+            drawn, count = batches(data, clips, stream(seed, number)), len(sizes)
+            shown = track(drawn, count, f"Encoding {data.split} clips")
             gathered.append(gather(vae, shown, measure))
     return gathered
 

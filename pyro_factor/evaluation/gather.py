@@ -16,6 +16,7 @@ from ..models import VideoVAE
 from .codes import Codes
 
 STREAMS = TRAIN_STREAM, TEST_STREAM = 0, 1
+AT_A_TIME = 256  # frames; by another number the clips of a seed would be others
 
 
 class Gathered(NamedTuple):
@@ -94,12 +95,15 @@ def _joined(parts: Sequence[Tensor | None]) -> Any:
     return np.concatenate(known) if len(known) == len(parts) else None
 
 
-def batches(
-    data: VideoData, clips: int, batch_size: int, generator: torch.Generator
-) -> Iterator[Clips]:
-    """Draw a number of clips, at most `batch_size` at a time."""
-    for start in range(0, clips, batch_size):
-        yield data.batch(min(batch_size, clips - start), generator)
+def batches(data: VideoData, clips: int, generator: torch.Generator) -> Iterator[Clips]:
+    """Draw a number of clips, a batch at a time."""
+    return (data.batch(size, generator) for size in batch_sizes(clips, data.num_frames))
+
+
+def batch_sizes(clips: int, num_frames: int) -> list[int]:
+    """The clips of each batch: as many as have 256 frames, one at least."""
+    most = max(1, AT_A_TIME // num_frames)
+    return [min(most, clips - start) for start in range(0, clips, most)]
 
 
 def stream(seed: int, number: int) -> torch.Generator:

@@ -24,7 +24,7 @@ from .tables import ACCURACIES, CLASSIFIERS, Listing
 if TYPE_CHECKING:
     import matplotlib.figure
 
-CLIPS, FRAMES = 400, 256  # FRAMES at a time
+CLIPS = 400
 ACTIVE = 0.01  # variance of a feature's means over frames, from which it is active
 
 
@@ -128,7 +128,7 @@ def _moment(run: Run, options: Mapping[str, object], progress: bool) -> Moment:
     with evaluating(vae, scores.seed):
         data = run.data.replace(num_frames=frames).scoring(scores.data_split)[1]
         generator = stream(scores.seed, TEST_STREAM)
-        drawn = batches(data, scores.clips, max(1, FRAMES // frames), generator)
+        drawn = batches(data, scores.clips, generator)
         seen = gather(vae, drawn, partial(factor_nats, vae))
     loc = seen.features
     spread = {name: float(loc[:, held].std(0).mean()) for name, held in vae.factors.items()}

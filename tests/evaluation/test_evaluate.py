@@ -64,7 +64,7 @@ def test_the_elbo_of_a_prior_without_an_exact_kl_is_estimated(make_run):
 
 @pytest.mark.parametrize("num_frames", [1, 7])
 def test_any_number_of_frames(run, num_frames):
-    scores = small(run, num_frames=num_frames, batch_size=5)
+    scores = small(run, num_frames=num_frames)
     assert scores.linear.accuracies.num_frames == 150 * num_frames
     assert scores.linear.accuracies.static_static == 1
     assert [file.name for file in run.folder.iterdir()] == [f"scores-{num_frames}-frames.json"]
@@ -102,7 +102,7 @@ def test_clips_are_drawn_on_the_cpu_and_come_to_the_model(run, monkeypatch):
     generator = stream(0, 0)
     assert generator.device.type == "cpu"  # the same clips for every device
     with pytest.raises(LookupError, match="meta"):
-        gather(run.vae, batches(run.data, 2, 2, generator))
+        gather(run.vae, batches(run.data, 2, generator))
 
 
 def test_training_mode_comes_back(run):
@@ -128,19 +128,16 @@ def test_terms_are_means_over_clips_whatever_the_batches(run):
     def measure(videos):
         return {"brightness": videos.sum((1, 2, 3, 4)).mean()}
 
-    def brightness(batch_size):
-        drawn = list(batches(run.data, 20, batch_size, stream(0, 0)))
-        assert sum(len(clips.static) for clips in drawn) == 20
-        per_clip = torch.cat([clips.videos.sum((1, 2, 3, 4)) for clips in drawn])
-        return gather(run.vae, drawn, measure).terms["brightness"], per_clip.mean().item()
-
-    found, expected = brightness(7)
-    assert found == pytest.approx(expected)
+    drawn = list(batches(run.data, 150, stream(0, 0)))
+    assert [len(clips.static) for clips in drawn] == [64, 64, 22]  # of 4 frames
+    per_clip = torch.cat([clips.videos.sum((1, 2, 3, 4)) for clips in drawn])
+    found = gather(run.vae, drawn, measure).terms["brightness"]
+    assert found == pytest.approx(per_clip.mean().item())
 
 
 def test_gathered_frames_keep_their_labels(run):
     clips = BouncingDigits(num_frames=4).batch(5, stream(0, 0))
-    told = list(batches(run.data, 5, 5, stream(0, 0)))
+    told = list(batches(run.data, 5, stream(0, 0)))
     found = gather(run.vae, told)
     codes, position = found.codes, found.position
     assert codes.features.shape == (20, 12)
@@ -150,7 +147,7 @@ def test_gathered_frames_keep_their_labels(run):
     assert found.item.tolist() == clips.item.tolist()
 
 
-@pytest.mark.parametrize("argument", ["num_frames", "clips", "batch_size"])
+@pytest.mark.parametrize("argument", ["num_frames", "clips"])
 def test_bad_numbers_are_named(run, argument):
     with pytest.raises(InputError, match=f"{argument}: got 0; give 1 or more"):
         small(run, **{argument: 0})
