@@ -121,12 +121,13 @@ def _encode(
 ) -> list[Gathered]:
     """Codes of clips of two parts of the data; of the second also the ELBO's terms."""
     vae = run.vae
-    measures, sizes = (None, elbo_terms(vae, num_frames)), batch_sizes(clips, num_frames)
+    measures = (None, elbo_terms(vae, num_frames))
+    count = len(batch_sizes(clips, num_frames))
     gathered = []
     with evaluating(vae, seed):
         parts = run.data.replace(num_frames=num_frames).scoring(split)
         for data, number, measure in zip(parts, STREAMS, measures, strict=True):
-            drawn, count = batches(data, clips, stream(seed, number)), len(sizes)
+            drawn = batches(data, clips, stream(seed, number))
             shown = track(drawn, count, f"Encoding {data.split} clips")
             gathered.append(gather(vae, shown, measure))
     return gathered
